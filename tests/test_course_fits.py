@@ -14,7 +14,7 @@ from gengrade.engine import Options, UsageError, run
 from gengrade.fitting import better_fit, files_held
 from gengrade.parts import Part
 from gengrade.submissions import Submission, discover, names_in, prepare
-from gengrade.submissions.locating import locate
+from gengrade.submissions.locating import TOP_FOLDER, locate
 from graders.adapting.loading import Modules
 from tests.support.handed_in import PARTS, make, tree_of, write, zipped
 
@@ -163,17 +163,19 @@ WHOLE = {"labs": Part(None, ("lab_one.py",), whole=True, never=("solutions", "*_
     ("handed_in", "laid_out"),
     [
         (["lab_one.ipynb", "notes.txt"], {"doe/lab_one.ipynb", "doe/notes.txt"}),
-        (["hw/lab3/common.py", "hw/lab3/net/unet.py"], {"lab3/common.py", "lab3/net/unet.py"}),
+        (["hw/lab3/common.py", "hw/lab3/net/unet.py"], {"hw/lab3/common.py", "hw/lab3/net/unet.py"}),
+        (["lab3/src/common.py", "readme.txt"], {"lab3/src/common.py"}),
         (["homework.ipynb"], {"doe/homework.ipynb"}),
     ],
 )
 def test_a_part_may_be_the_whole_submission(tmp_path: Path, handed_in: list[str], laid_out: set[str]) -> None:
     write(tmp_path / "doe", handed_in)
     (doe,) = discover(tmp_path / "doe", WHOLE).submissions
-    tree = tree_of(prepare(doe, tmp_path / "tree", WHOLE).tree)
-    assert {name.removeprefix("labs/").removeprefix("doe/") for name in tree} == {
+    prepared = prepare(doe, tmp_path / "tree", WHOLE)
+    assert {name.removeprefix("labs/").removeprefix("doe/") for name in tree_of(prepared.tree)} == {
         name.removeprefix("doe/") for name in laid_out
     }
+    assert prepared.parts == {"labs": TOP_FOLDER}  # so that messages name a file as it was handed in
 
 
 LAB_FILES = ("lab_one.py", "lab_two.py", "lab_three.py")

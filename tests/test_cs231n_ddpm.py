@@ -33,6 +33,12 @@ EXAMPLES = Examples.of(COURSE)
 FILE, UNET = "gaussian_diffusion.py", "unet.py"
 HANDED_IN = ("assignment3/cs231n/gaussian_diffusion.py", "assignment3/cs231n/unet.py", "assignment3/DDPM.ipynb")
 GANS = ("assignment3/cs231n/gan_pytorch.py", "assignment3/Generative_Adversarial_Networks.ipynb")
+BLANK = "        self.downs = nn.ModuleList([None for _ in self.downs])\n"
+GUIDANCE_LEFT = [("        model_kwargs = copy.deepcopy(model_kwargs)\n", "        return x\n")]
+BLANK_WHOLLY = [
+    ("        self.mid_block1 =", f"{BLANK}        self.mid_block1 ="),
+    ("        skips = []\n", "        return self.final_conv(x)\n"),
+]
 
 
 class TestDdpm(Validated):
@@ -47,6 +53,37 @@ def test_the_rubric_is_whole() -> None:
     rubric = Rubric.load(EXAMPLES.rubric)
     rubric.verify(known())
     assert sum(question.points for question in rubric.questions()) == 40
+
+
+@pytest.mark.parametrize(
+    ("check", "changes", "says"),
+    [
+        (
+            "ddpm.guidance",
+            GUIDANCE_LEFT,
+            "cfg_forward",
+        ),
+        (
+            "ddpm.unet_forward",
+            [("        skips = []\n", "        return self.final_conv(x)\n")],
+            "forward uses no layer",
+        ),
+        (
+            "ddpm.unet_layers",
+            [("        self.mid_block1 =", f"{BLANK}        self.mid_block1 =")],
+            "self.downs holds None",
+        ),
+        ("ddpm.unet_forward", BLANK_WHOLLY, "forward uses no layer"),
+    ],
+)
+def test_what_the_hand_out_left_blank_is_missing(
+    benches: Callable[[str], Workbench], check: str, changes: list[tuple[str, str]], says: str
+) -> None:
+    bench = benches(COURSE)
+    fact = bench.check(bench.variant({UNET: changes}), check)[check]
+    assert fact.outcome is Outcome.MISSING
+    assert fact.decisive.message.startswith(says)
+    assert fact.decisive.message.endswith("been filled in?")
 
 
 # --- the mathematics -------------------------------------------------------------------------------------------------

@@ -212,6 +212,49 @@ def test_labs_may_be_split_into_modules_that_import_each_other(
     assert {check: fact.outcome for check, fact in failing.items()} == dict.fromkeys(OF_LAB_THREE, Outcome.MISSING)
 
 
+SIMULATORS = ["flow_matching.euler", "flow_matching.euler_maruyama"]
+
+
+@pytest.mark.parametrize("imports", ["from .core import SDE, Tensor", "from work import (\n    SDE,\n    Tensor,\n)"])
+def test_what_lab_one_imports_from_beside_it_answers_it(
+    benches: Callable[[str], Workbench], tmp_path: Path, imports: str
+) -> None:
+    integrators, processes = ONE[: ONE.index("class BrownianMotion")], ONE[ONE.index("class BrownianMotion") :]
+    (tmp_path / "lab1.py").write_text(f"import torch\n{imports}\n\n\n{processes}")
+    (tmp_path / "core.py").write_text(integrators)
+    (tmp_path / "work.py").write_text("from core import *\n")
+    (tmp_path / "lab3.py").write_text("from core import EulerSimulator\n")
+    facts = benches(COURSE).check(tmp_path, *SIMULATORS)
+    assert {fact.outcome for fact in facts.values()} == {Outcome.PASSED}
+
+
+def test_what_another_lab_imports_is_no_answer_to_lab_one(benches: Callable[[str], Workbench], tmp_path: Path) -> None:
+    integrators, processes = ONE[: ONE.index("class BrownianMotion")], ONE[ONE.index("class BrownianMotion") :]
+    (tmp_path / "lab1.py").write_text(f"import torch\nfrom torch import Tensor\n\nSDE = object\n\n\n{processes}")
+    (tmp_path / "core.py").write_text(integrators)
+    (tmp_path / "lab3.py").write_text("from core import EulerSimulator\n")
+    facts = benches(COURSE).check(tmp_path, *SIMULATORS)
+    assert {fact.outcome for fact in facts.values()} == {Outcome.MISSING}
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        (["lab3/src/common.py"], "lab two was not handed in: there is no notebook or program of it"),
+        (["lab2/a.py"], "a.py has no LinearAlpha"),
+        (["lab2/a.py", "lab2/b/c.py"], "none of your 2 files for lab two defines LinearAlpha: lab2/a.py, lab2/b/c.py"),
+    ],
+)
+def test_a_name_that_no_file_defines_is_said_to_be_missing(
+    benches: Callable[[str], Workbench], tmp_path: Path, files: list[str], says: str
+) -> None:
+    for number, file in enumerate(files):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(f"def f{number}(): return 1\n")
+    fact = benches(COURSE).check(tmp_path, "flow_matching.alpha")["flow_matching.alpha"]
+    assert (fact.outcome, fact.decisive.message) == (Outcome.MISSING, says)
+
+
 def test_what_lab_two_brings_is_no_answer_to_lab_one(benches: Callable[[str], Workbench], tmp_path: Path) -> None:
     integrators = ONE[: ONE.index("class BrownianMotion")]
     (tmp_path / "lab_two.py").write_text(f"{integrators}\n\n{TWO}")

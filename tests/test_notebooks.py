@@ -231,7 +231,7 @@ def test_a_file_that_the_notebook_runs_gives_its_names(tmp_path: Path) -> None:
 
 def test_the_first_reason_for_a_missing_name_is_kept(tmp_path: Path) -> None:
     text = notebook("import absent_library\ngen = absent_library.Net()\ngen = gen.eval()\ngen = gen.cpu()")
-    with pytest.raises(Missing, match=r"gen needs absent_library\. .*ModuleNotFoundError"):
+    with pytest.raises(ModuleNotFoundError, match="absent_library"):
         modules_of(tmp_path, hw__ipynb=text).find("gen", "vae_solution")
 
 
@@ -267,11 +267,14 @@ def test_what_lacks_a_name_says_which_was_lacking_first(tmp_path: Path) -> None:
         "def train():\n    while True:\n        loss.backward()",
         "class Net:\n    def __init__(self, n=D): pass",
         "k = train()\nm = k + 1\nr = 1 / 0\ns = r + 1",
+        "import json\ntext = json.loads('{')\nsize = text['n']\nclass Other:\n    n = size",
     )
     modules = modules_of(tmp_path, hw__ipynb=text)
-    needs = r"Net needs D\. D needs H\. H needs data\. data needs lib\. lib is not defined here \(ModuleNotFoundError"
+    with pytest.raises(ModuleNotFoundError, match="absent_library"):  # the same outcome as for `lib` itself
+        modules.find("Net", "vae_solution")
+    needs = r"Other needs size\. size needs text\. text is not defined here \(JSONDecodeError"
     for name, says in (
-        ("Net", needs),
+        ("Other", needs),
         ("m", r"m needs k\. k is computed in hw\.ipynb, cell 4:"),
         ("k", "k is computed"),
         ("s", r"s needs r\. r is not defined here \(ZeroDivisionError"),

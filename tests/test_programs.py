@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,6 +72,36 @@ def test_a_program_that_does_not_parse_is_not_run(tmp_path: Path) -> None:
 def test_a_notebook_saved_as_a_program_is_read(tmp_path: Path) -> None:
     program = "#!/usr/bin/env python\n# In[1]:\nget_ipython().run_line_magic('matplotlib', 'inline')\n%pwd\nx = 1\n"
     assert modules_of(tmp_path, program).find("x", "train_torch") == 1
+
+
+def test_cells_of_marimo_are_those_of_a_notebook(tmp_path: Path) -> None:
+    program = (
+        "import marimo\n\napp = marimo.App(width='medium')\n\nwith app.setup:\n    import math\n\n\n"
+        "@app.cell\ndef _(Base, SIZE):\n    class Net(Base):\n        n = SIZE\n\n"
+        "        def fails(self): return 1 / 0\n    return (Net,)\n\n\n"
+        "@app.cell(hide_code=True)\ndef sizes(mo):\n    mo.md('text')\n    for _ in range(10**12): pass\n"
+        "    SIZE = 2 * 3\n    return (SIZE,)\n\n\n"
+        "@app.class_definition\nclass Base:\n    tau = math.tau\n\n\n"
+        "@app.cell\ndef _():\n    import marimo as mo\n    return (mo,)\n\n\n"
+        "if __name__ == '__main__':\n    app.run()\n"
+    )
+    modules = modules_of(tmp_path, program, utils="from train_torch import Net as Same")
+    net = modules.find("Net", "train_torch")
+    assert (net.n, net.tau > 6, modules.find("Same", "utils")) == (6, True, net)
+    with pytest.raises(ZeroDivisionError) as caught:
+        net().fails()
+    frame = traceback.extract_tb(caught.value.__traceback__)[-1]
+    assert (frame.filename, frame.line) == (str(tmp_path / "train_torch.py"), "def fails(self): return 1 / 0")
+    assert not hasattr(modules.load("train_torch"), "sizes")
+
+
+def test_a_cell_that_is_no_cell_of_marimo_stays_a_function(tmp_path: Path) -> None:
+    program = (
+        "app = __import__('types').SimpleNamespace(cell=lambda f: f)\n@app.cell\ndef f():\n    x = 1\n    return x\n"
+    )
+    modules = modules_of(tmp_path, program)
+    assert modules.find("f", "train_torch")() == 1
+    assert not hasattr(modules.load("train_torch"), "x")
 
 
 @pytest.mark.parametrize("use", ["absent_library.log(1)", "thing(1)", "absent.part.Net()"])

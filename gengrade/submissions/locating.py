@@ -241,7 +241,7 @@ def _with_neighbours(key: str, part: Part, tree: _Tree, taken: Set[PurePosixPath
 def _everything(part: Part, tree: _Tree) -> Place | None:
     """Return all files below the folder that holds all programs and notebooks, if there are any.
 
-    Their paths begin with that folder's name, which may say what they are, such as `lab3`.
+    They keep their whole paths, since each folder's name may say what they are, as in `lab3/src/common.py`.
     """
     if not any(path.suffix.lower() in PROGRAMS for path in tree.files):
         return None
@@ -250,7 +250,7 @@ def _everything(part: Part, tree: _Tree) -> Place | None:
     folders = [path.parent.parts for path in files if path.suffix.lower() in PROGRAMS]
     shared = takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False))
     top = PurePosixPath(*(level[0] for level in shared))
-    return Place({path.relative_to(top.parent): path for path in files if path.is_relative_to(top)}, _shown(top))
+    return Place({path: path for path in files if path.is_relative_to(top)}, _shown(_HERE))
 
 
 def _best(part: Part, file: str, tree: _Tree) -> list[PurePosixPath]:

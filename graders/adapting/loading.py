@@ -24,7 +24,8 @@ from types import ModuleType
 from typing import Any
 
 from gengrade.parts import MODULE, NOTEBOOK, Part, uncopied
-from gengrade.sandbox.guest.errors import FAILED, Missing, behind
+from gengrade.sandbox.guest.errors import FAILED, Missing, Undefined, behind
+from gengrade.sandbox.guest.marimo import lifted
 from gengrade.sandbox.guest.settings import ENTRY
 from graders.adapting import notebooks, programs
 from graders.adapting.devices import replace_devices
@@ -220,7 +221,7 @@ class Modules:
         if f"{stems[0]}{MODULE}" in self.part.files and not self.has(stems[0]):
             return Missing(f"{self.path(stems[0])} was not handed in, and {said}")
         failed = [vars(self._loaded[path]).get(FAILED, {}) for _, path in self._all(stems) if path in self._loaded]
-        return next(filter(None, (behind(each, name) for each in failed)), None) or Missing(said)
+        return next(filter(None, (behind(each, name) for each in failed)), None) or Undefined(said)
 
     def _not_handed_in(self, stems: Sequence[str]) -> Missing:
         """Return the error for files that are absent, with the programs that lie there instead."""
@@ -266,11 +267,11 @@ def _asks_for(part: Part, name: str) -> bool:
 
 @cache
 def defines(source: bytes, name: str) -> bool:
-    """Return whether a program defines a function or a class of that name at its top level."""
+    """Return whether a program defines a function or a class of that name at its top level, or in a marimo cell."""
     if name.encode() not in source:
         return False
     try:
-        body = ast.parse(source).body
+        body = lifted(ast.parse(source)).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return any(isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name for node in body)

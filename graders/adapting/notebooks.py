@@ -102,7 +102,7 @@ def load(path: Path, provided: Mapping[str, object] | None = None, until: int | 
     for position, (name, source) in enumerate(cells(path), start=1):
         if until is not None and position >= until:
             break
-        late += _run(module, name, source)
+        late += _run_cell(module, name, source)
     run_again(module, late, lambda step: _run_step(module, step))
     return module
 
@@ -132,7 +132,8 @@ def make(module: ModuleType, name: str) -> bool:
 def why(module: ModuleType, name: str) -> Exception | None:
     """Return the error that kept a notebook from defining a name; None if no cell defines it.
 
-    If the reason is another missing name, it is a Missing that names the whole chain up to the first one.
+    If the reason is another missing name, it is a Missing that names the whole chain up to the first one. A module that
+    could not be imported is the same error for all names that need it.
     """
     failed: dict[str, Exception] = vars(module).get(FAILED, {})
     skipped: dict[str, Step] = vars(module).get(SKIPPED, {})
@@ -141,7 +142,7 @@ def why(module: ModuleType, name: str) -> Exception | None:
         chain.append(str(error.name))
         error = failed.get(chain[-1])
     last = chain[-1]
-    if len(chain) == 1 and (error is not None or name not in skipped):
+    if isinstance(error, ImportError) or (len(chain) == 1 and (error is not None or name not in skipped)):
         return error
     needs = "".join(f"{each} needs {other}. " for each, other in pairwise(chain))
     if error is not None:
@@ -185,16 +186,25 @@ def defining(path: Path, name: str) -> list[int]:
     return found
 
 
-def _run(module: ModuleType, name: str, source: str) -> list[Step]:
+def _run_cell(module: ModuleType, name: str, source: str) -> list[Step]:
     """Run the statements of a cell that may run, and returns those that lacked a name."""
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    late = []
     tree, broken = readable(source, name)
     for piece, error in broken:
         vars(module)[FAILED].update(dict.fromkeys(_names_in(piece), error))
-    for statement in tree.body:
-        step = Step(statement, name)
-        file = written(statement)
+    return _run_steps(module, [Step(statement, name) for statement in tree.body])
+
+
+def run(module: ModuleType, steps: Sequence[Step]) -> None:
+    """Run the statements of a notebook that may run; those that lack a name are tried again at the end."""
+    run_again(module, _run_steps(module, steps), lambda step: _run_step(module, step))
+
+
+def _run_steps(module: ModuleType, steps: Sequence[Step]) -> list[Step]:
+    """Run the statements that may run, and returns those that lacked a name."""
+    late = []
+    for step in steps:
+        file = written(step.statement)
         if file is not None:
             _Written.found_by(module).add(*file)
         elif isinstance(_run_step(module, step), NameError):

@@ -7,6 +7,8 @@ Three properties are deliberate:
 2. A statement at the top level that fails costs only the names that it would have defined. Asking for one of them
    raises the same error. A package that is not installed raises its error where it is used, not where it is imported.
 3. What trains at the top level does not run, for a program that has no `if __name__ == "__main__"`.
+
+A program that marimo wrote is a notebook, and only what would run of one runs: see `graders.adapting.notebooks`.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Any, Final, NoReturn
 
 from gengrade.sandbox.guest.cells import UNREADABLE, parsed
 from gengrade.sandbox.guest.errors import FAILED, STAR
+from gengrade.sandbox.guest.marimo import is_marimo
 from graders.adapting import notebooks
 from graders.adapting.notebooks import SKIPPED, Step
 
@@ -32,8 +35,12 @@ _STORED: Final = {"store_true": False, "store_false": True}
 def run(module: ModuleType, path: Path) -> None:
     """Fill a module with what a program defines. Raises SyntaxError or ValueError if it cannot be parsed."""
     sys.argv[:] = [str(path)]
-    tree = _Absolute().visit(parsed(path.read_bytes().decode("utf-8-sig", "replace"), str(path)))
+    source = path.read_bytes().decode("utf-8-sig", "replace")
+    tree = _Absolute().visit(parsed(source, str(path)))
     module.__dict__.update({FAILED: {}, SKIPPED: {}})
+    if is_marimo(source):
+        notebooks.run(module, [Step(statement, str(path)) for statement in tree.body])
+        return
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     late = []
     for statement in tree.body:

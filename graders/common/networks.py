@@ -113,3 +113,20 @@ def expect_reproducible(got: Array, expected: Array) -> None:
         hint="its outputs should depend only on its input and its initial weights, and these only on torch's random "
         "numbers",
     )
+
+
+def difference(left: Sequence[list[int]], right: Sequence[list[int]]) -> list[list[int]]:
+    """Return the shapes of `left` that `right` lacks, each as often as it is lacking."""
+    rest = list(right)
+    lacking = []
+    for shape in left:
+        if shape in rest:
+            rest.remove(shape)
+        else:
+            lacking.append(shape)
+    return lacking
+
+
+def listed_shapes(shapes: Sequence[list[int]]) -> str:
+    """Return the first of some shapes in words."""
+    return "some of shape " + ", ".join(map(str, shapes[:4])) + (" …" if len(shapes) > 4 else "")

@@ -253,6 +253,8 @@ def _judge_step(
             "the noise is not multiplied with the standard deviation of x_{t−1}": mean + noise,
             "the model's prediction is used as the noise of x_{t−1}, which has to be drawn anew": mean
             + std * predicted,
+            "the noise that the predicted x_0 leaves in x_t is used as the noise of x_{t−1}, which has to be drawn "
+            "anew": mean + std * process.predicted(NOISE, starts[0], x, t),
         }
         words = next((said for said, other in others.items() if t > 0 and _same(back, other)), words)
     expect(bool(np.isfinite(back).all()), f"x_{{t−1}} has numbers that are not finite at t = {t}")
@@ -284,7 +286,10 @@ def _judge_clamp(found: dict[str, Array], starts: dict[str, Array32], process: P
     if not sure or reused:
         return
     if np.abs(change).max() > NEAR["atol"]:
-        words = "x_{t−1} depends on how far the predicted x_0 lies beyond [−1, 1]: clamp x_0, and nothing else"
+        words = (
+            "the predicted x_0 is not clamped to [−1, 1], or not in every place where it is used: x_{t−1} depends on "
+            "how far x_0 lies beyond"
+        )
         fail(words, expected="the same image for x_0 and for the clamped x_0", got=f"{np.abs(change).max():.3f} apart")
     right = weight * (starts["within"] - starts["bright"])
     dark = starts["within"] < -MOVED

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     )
 
 
-class Known(nn.Module):
-    """A model that returns the same images for every input, and records its inputs."""
+class ModelOfTheGrader(nn.Module):
+    """A model that returns the same images for every input, and records its inputs. Students' errors name it."""
 
     def __init__(self, answer: Tensor) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Known(nn.Module):
 
 def noised(package: DdpmPackage, sequences: dict[str, Tensor], x_start: Tensor, t: Tensor, noise: Tensor) -> QSample:
     """Call q_sample with known noise."""
-    process = _process(package, Known(x_start), sequences, "pred_noise")
+    process = _process(package, ModelOfTheGrader(x_start), sequences, "pred_noise")
     images, given = x_start.clone(), noise.clone()
     noisy = _tensor(package.ddpm.noised(process, images, t, given))
     return {"noisy": noisy, "kept": torch.equal(images, x_start) and torch.equal(given, noise)}
@@ -64,7 +64,7 @@ def start_from_noise(
     package: DdpmPackage, sequences: dict[str, Tensor], x_t: Tensor, t: Tensor, noise: Tensor
 ) -> Tensor:
     """Return the clean images that the student's method finds in noisy ones with this noise."""
-    process = _process(package, Known(x_t), sequences, "pred_noise")
+    process = _process(package, ModelOfTheGrader(x_t), sequences, "pred_noise")
     return _tensor(package.ddpm.start_from_noise(process, x_t.clone(), t, noise.clone()))
 
 
@@ -72,7 +72,7 @@ def noise_from_start(
     package: DdpmPackage, sequences: dict[str, Tensor], x_t: Tensor, t: Tensor, x_start: Tensor
 ) -> Tensor:
     """Return the noise that the student's method finds in noisy images of these clean ones."""
-    process = _process(package, Known(x_t), sequences, "pred_noise")
+    process = _process(package, ModelOfTheGrader(x_t), sequences, "pred_noise")
     return _tensor(package.ddpm.noise_from_start(process, x_t.clone(), t, x_start.clone()))
 
 
@@ -94,7 +94,7 @@ def steps_back(
     """
     results: list[StepBack] = []
     for index, answer in zip(times, predicted, strict=True):
-        model = Known(answer)
+        model = ModelOfTheGrader(answer)
         process = _process(package, model, sequences, objective)
         calls = _converting(package, process, start)
         back = package.ddpm.step_back(process, x_t.clone(), index, {"text_emb": text.clone()}, noise.clone())
@@ -115,7 +115,7 @@ def step_back_draws(
     text: Tensor,
 ) -> StepBackDraws:
     """Call p_sample twice at the time `index`, with a known model and the noise that the student's code draws."""
-    process = _process(package, Known(predicted), sequences, objective)
+    process = _process(package, ModelOfTheGrader(predicted), sequences, objective)
     _converting(package, process, start)
     first, second = (
         _tensor(package.ddpm.step_back(process, x_t.clone(), index, {"text_emb": text.clone()})) for _ in range(2)
@@ -165,7 +165,7 @@ def _clamped(
     text: Tensor,
 ) -> Clamped:
     def step(name: str) -> Tensor:
-        process = _process(package, Known(predicted[name]), sequences, objective)
+        process = _process(package, ModelOfTheGrader(predicted[name]), sequences, objective)
         _converting(package, process, starts[name])
         _seed()
         return _tensor(package.ddpm.step_back(process, x_t.clone(), index, {"text_emb": text.clone()}))
@@ -187,7 +187,7 @@ def loss(
 
     images are in [0, 1].
     """
-    model = Known(predicted)
+    model = ModelOfTheGrader(predicted)
     process = _process(package, model, sequences, objective)
     calls: list[dict[str, Any]] = []
     package.ddpm.inject_noised(process, _recording(calls, noisy))
@@ -207,7 +207,7 @@ def loss(
     }
 
 
-def _process(package: DdpmPackage, model: Known, sequences: dict[str, Tensor], objective: str) -> nn.Module:
+def _process(package: DdpmPackage, model: ModelOfTheGrader, sequences: dict[str, Tensor], objective: str) -> nn.Module:
     """Return a new process of the student's with a model of ours, on the model's device."""
     process = package.ddpm.diffusion(model, sequences, objective, model.answer.shape[-1])
     return process.to(model.device)
@@ -257,7 +257,7 @@ def _noised(calls: list[dict[str, Any]]) -> Noised:
     }
 
 
-def _seen(model: Known, like: Tensor) -> Seen:
+def _seen(model: ModelOfTheGrader, like: Tensor) -> Seen:
     """Return what a model was called with; `like` has the shape of its images."""
     x, times, text = model.seen[-1] if model.seen else (torch.zeros_like(like), None, None)
     return {"calls": len(model.seen), "seen_images": x, "seen_times": times, "seen_text": text}

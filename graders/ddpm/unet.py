@@ -22,6 +22,7 @@ import numpy as np
 
 from gengrade.arrays import Array, Array32, Floats
 from gengrade.grading import Evidence, Passed, Rng, Subject, assert_close, check, expect, fail, not_asked, probes
+from graders.common.networks import difference, listed_shapes
 
 LAYERS, FORWARD, GUIDANCE = "ddpm.unet_layers", "ddpm.unet_forward", "ddpm.guidance"
 ROWS: Final = 3  # images in a pass
@@ -132,11 +133,15 @@ def _judge_levels(
             block = f"ResnetBlock from {before if down else 2 * behind} to {before if down else behind} channels"
             change = f"{'Downsample' if down else 'Upsample'} from {before} to {behind} channels"
             named = change if place == (2 if down else 0) else f"{block}, with the context's size"
+            absent = difference(_shapes(known), _shapes(module))
+            surplus = difference(_shapes(module), _shapes(known))
             expect(
-                _shapes(module) == _shapes(known),
+                not absent and not surplus,
                 f"self.{side}[{index}][{place}] does not have the prescribed layers, with {where}",
-                expected=named,
-                got=f"parameters of the shapes {_shapes(module)[:4]} …",
+                expected=named + (f": parameters, among them {listed_shapes(absent)}" if absent else ""),
+                got=f"parameters, among them {listed_shapes(surplus)}"
+                if surplus
+                else "no others, and these are missing",
             )
 
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 def layers(package: DdpmPackage, dim: int, condition_dim: int, dim_mults: list[int], channels: int) -> Levels:
     """Return the shapes of the parameters of a new network, by level and module."""
     network = _network(package, dim, condition_dim, dim_mults, channels)
+    for side in ("downs", "ups"):
+        kept = network._modules.get(side)
+        if kept is not None and kept._modules and all(each is None for each in kept._modules.values()):
+            raise Missing(f"self.{side} holds None for each level: have the layers been filled in?")
     return {
         "downs": [_shapes(level) for level in _levels(network, "downs")],
         "ups": [_shapes(level) for level in _levels(network, "ups")],
@@ -86,6 +90,7 @@ def wiring(
     modules = _modules(network)
     if modules is None or set(modules) != set(features):
         answer = package.ddpm.denoised(network, x.clone(), time, text.clone())
+        _expect_begun(network, x, answer)
         return {"known": False, "unused": unreached_parameter(network, answer)}
     calls: list[tuple[str, Tensor, Tensor | None]] = []
     for name, module in modules.items():
@@ -94,6 +99,7 @@ def wiring(
         answer = package.ddpm.denoised(network, x.clone(), time, text.clone())
     if not isinstance(answer, Tensor):
         raise TypeError(f"the network should return one tensor, and returned {described(answer)}")
+    _expect_begun(network, x, answer)
     return {
         "known": True,
         "unused": "",
@@ -138,8 +144,23 @@ def guidance(
     guided = package.ddpm.guided(network, x.clone(), time, text.clone(), scale)
     if not isinstance(guided, Tensor):
         raise TypeError(f"cfg_forward should return one tensor, and returned {described(guided)}")
+    if not given and torch.equal(guided, x):
+        raise Missing("cfg_forward returns x as it was given, and never calls forward: has it been filled in?")
     scaled, images = any(each["scaled"] for each in given), sum(each["images"] for each in given)
     return {"guided": guided, "scaled": scaled, "images": images}
+
+
+@torch.no_grad()
+def _expect_begun(network: nn.Module, x: Tensor, answer: Any) -> None:
+    """Raise Missing if a network only passes images through its first and last convolution, as in the hand-out."""
+    first, last = (network._modules.get(name) for name in ("init_conv", "final_conv"))
+    if first is None or last is None or not isinstance(answer, Tensor):
+        return
+    blank = None
+    with contextlib.suppress(Exception):
+        blank = last(first(x))
+    if blank is not None and torch.equal(blank, answer):
+        raise Missing("forward uses no layer between init_conv and final_conv: has it been filled in?")
 
 
 def _network(package: DdpmPackage, dim: int, condition_dim: int, dim_mults: list[int], channels: int) -> nn.Module:

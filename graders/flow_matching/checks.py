@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import pytest
 
-from gengrade.arrays import Array32
-from gengrade.grading import Passed, Rng, Subject, assert_close, check, expect, fail, not_asked, probes
+from gengrade.arrays import Array, Array32
+from gengrade.grading import Evidence, Passed, Rng, Subject, assert_close, check, expect, fail, not_asked, probes
 from graders.common.statistics import ALPHA, GaussianFit, Independence, declare
 from graders.flow_matching.gaussian_paths import Mixture, Powers
 
 ALPHA_ID, BETA_ID = "flow_matching.alpha", "flow_matching.beta"
 SAMPLE, FIELD, SCORE = "flow_matching.path_sample", "flow_matching.path_field", "flow_matching.path_score"
+OF_FIELD, ANYWHERE = "flow_matching.score_of_field", "flow_matching.score_anywhere"
 LINEAR_SAMPLE = "flow_matching.linear_sample"
 DRAWN = 1_500  # points in a test of noise
 LATEST = 0.8  # the fields have poles at 1, and β² is above 0.1 until then
@@ -130,21 +130,57 @@ def test_continuity(student: Subject, rng: Rng, passed: Passed) -> None:
     )
 
 
-@check("flow_matching.score_of_field")
-@pytest.mark.parametrize("own", [True, False], ids=["hand-out's schedules", "other schedules"])
-def test_score_of_a_field(student: Subject, rng: Rng, own: bool) -> None:
+@check(OF_FIELD)
+def test_score_of_a_field(student: Subject, rng: Rng) -> None:
     """ScoreFromVectorField turns the marginal vector field of a mixture of Gaussians into its score.
 
-    Both are known exactly, so that no training is needed: (αu − α̇x)/(β²α̇ − αβ̇β).
+    Both are known exactly, so that no training is needed: (αu − α̇x)/(β²α̇ − αβ̇β), with the hand-out's schedules.
     """
-    schedule = Powers() if own else Powers.random(rng)
+    schedule, t = Powers(), _times(rng, 50)
+    got, right = _score_of_field(student, rng, schedule, t)
+    hint = "it is (α·u − α̇·x)/(β²·α̇ − α·β̇·β)"
+    assert_close(got, right, rtol=5e-3, atol=5e-3, what="the score of the field", hint=hint)
+
+
+@check(ANYWHERE, leaves_to=(OF_FIELD,))
+def test_score_for_other_schedules(student: Subject, rng: Rng, passed: Passed) -> None:
+    """ScoreFromVectorField is right for any schedules α and β that it is given, and not for the hand-out's alone."""
+    schedule, t = Powers.random(rng), _times(rng, 50)
+    got, right = _score_of_field(student, rng, schedule, t)
+    if not passed(OF_FIELD):
+        not_asked("the score of the field is wrong otherwise", unless=(OF_FIELD,))
+    hint = (
+        "it is right for the schedules of the hand-out alone. For the α and β that the class is given it is "
+        "(α·u − α̇·x)/(β²·α̇ − α·β̇·β)"
+    )
+    assert_close(got, right, rtol=5e-3, atol=5e-3, what="the score for other schedules", hint=hint)
+
+
+@check(ANYWHERE, leaves_to=(OF_FIELD,))
+def test_score_at_the_beginning(student: Subject, rng: Rng, passed: Passed) -> None:
+    """ScoreFromVectorField has values at t = 0, where the hand-out's figure of the scores begins."""
+    t = np.zeros((20, 1), np.float32)
+    got, right = _score_of_field(student, rng, Powers(), t)
+    if not passed(OF_FIELD):
+        not_asked("the score of the field is wrong otherwise", unless=(OF_FIELD,))
+    found = got.tensor(shape=right.shape, finite=False)
+    expect(
+        bool(np.isfinite(found).all()),
+        "the score of the field has no value at t = 0, where the figure of the lab begins: α is 0 there, so do not "
+        "divide by it. (α·u − α̇·x)/(β²·α̇ − α·β̇·β) has a value at t = 0",
+        expected="−x",
+        got=f"{found.reshape(-1)[0]:g}",
+    )
+    assert_close(got, right, rtol=5e-3, atol=1e-2, what="the score of the field at t = 0", hint="it is −x there")
+
+
+def _score_of_field(student: Subject, rng: Rng, schedule: Powers, t: Array32) -> tuple[Evidence, Array]:
+    """Return the student's score of the field of a random mixture at times t [B, 1], and the right one [B, 3]."""
     mixture = Mixture.random(rng, 4, 3, schedule)
-    t = _times(rng, 50)
     x = mixture.sample_path(rng, t).astype(np.float32)
     field = mixture.field(x, t).astype(np.float32)
     got = student.run(probes.flow_matching.score_of_field, x=x, t=t, field=field, schedule=schedule.settings)
-    hint = "it is (α·u − α̇·x)/(β²·α̇ − α·β̇·β)"
-    assert_close(got, mixture.score(x, t), rtol=5e-3, atol=5e-3, what="the score of the field", hint=hint)
+    return got, mixture.score(x, t)
 
 
 @check(LINEAR_SAMPLE)

@@ -92,6 +92,12 @@ class Networks(Protocol):
     def network(self, name: str, settings: dict[str, Any]) -> nn.Module:
         """Return a new network of the class that the hand-out calls `name`, with these settings."""
 
+    def image(self, name: str, channels: int, side: int) -> tuple[int, int]:
+        """Return the channels and the side of the images that a class's networks are for: as wished, where it is free.
+
+        An early hand-out builds its networks for images of one channel, and of one size.
+        """
+
     def answer(self, network: nn.Module, inputs: dict[str, Tensor]) -> Any:
         """Return what a network gives for x [B, …] and, if it takes them, times t [B], labels y [B] and c [B, dim]."""
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
 from gengrade.arrays import Array, Array32
 from gengrade.grading import Evidence, Passed, Rng, Subject, check, expect, fail, not_asked, probes
@@ -43,6 +44,12 @@ class Known:
         """Return random numbers, whose targets differ in size."""
         targets = {"field": 2 * rng.normal(*shape), "score": 0.7 * rng.normal(*shape)}
         return cls(3 * rng.normal(*shape), rng.normal(*shape), targets, rng.normal(*shape))
+
+    def twice(self) -> Known:
+        """Return a batch in which each of these samples is twice."""
+        targets = {name: np.concatenate([each, each]) for name, each in self.targets.items()}
+        data, drawn, outputs = (np.concatenate([each, each]) for each in (self.data, self.drawn, self.outputs))
+        return Known(data, drawn, targets, outputs)
 
     @property
     def inputs(self) -> dict[str, Array32]:
@@ -82,18 +89,27 @@ def test_score_matching_loss(student: Subject, rng: Rng) -> None:
 
 
 @check(SCALE, leaves_to=(FLOW, SCORE))
-def test_losses_are_means_over_the_batch(student: Subject, rng: Rng, passed: Passed) -> None:
-    """Losses are means over the batch, so that they do not grow with its size."""
-    known, found = Known.random(rng, rng.integer(FEWEST, MOST), DIMENSIONS), {}
-    if passed(FLOW):
-        found["field"] = student.run(probes.flow_matching.loss.flow_matching, **known.inputs)
-    if passed(SCORE):
-        found["score"] = student.run(probes.flow_matching.loss.score_matching, **known.inputs)
-    if not found:
-        student.run(probes.flow_matching.loss.flow_matching, **known.inputs)  # whether it is there
-        not_asked("no loss is right up to a factor", unless=(FLOW, SCORE))
-    for which, got in found.items():
+@pytest.mark.parametrize("which", ["field", "score"], ids=["flow matching", "score matching"])
+def test_losses_are_means_over_the_batch(student: Subject, rng: Rng, passed: Passed, which: str) -> None:
+    """Losses are means over the batch, so that they do not change with its size.
+
+    A loss that is wrong otherwise is asked for the same samples twice, which leave any mean over samples as it is.
+    """
+    known = Known.random(rng, rng.integer(FEWEST, MOST), DIMENSIONS)
+    id_, probe = {
+        "field": (FLOW, probes.flow_matching.loss.flow_matching),
+        "score": (SCORE, probes.flow_matching.loss.score_matching),
+    }[which]
+    got = student.run(probe, **known.inputs)
+    if passed(id_):
         judge_scale(got, known.residuals(which))
+        return
+    other, twice = student.run(probe, **known.inputs), student.run(probe, **known.twice().inputs)
+    values = [each["loss"].tensor(finite=False) for each in (got, other, twice)]
+    follows = bool(got.list("asked", most=MOST_CALLS)) and _are_close(*values[:2])  # from the samples, without chance
+    if follows and values[0].size == values[2].size == 1:
+        judge_growth(float(values[0].reshape(())), float(values[2].reshape(())))
+    not_asked("the loss is wrong otherwise", unless=(id_,))
 
 
 def judge_asked(got: Evidence, known: Known, which: str, shapes: Sequence[tuple[int, ...]]) -> Array:
@@ -193,7 +209,7 @@ def judge_value(got: Evidence, residuals: Array, known: Known, which: str) -> No
     parallel = product / (length * np.sqrt(squares))
     if parallel < 1 - CLOSE or abs(product - 2 * value) > CLOSE * abs(product) + 1e-9:
         fail(
-            _value_words(value, parallel, known, which),
+            _value_words(value, product, parallel, known, which),
             expected=f"{squares / len(residuals):.5g} or, as a mean over coordinates, {squares / residuals.size:.5g}",
             got=f"{value:.5g}",
         )
@@ -213,17 +229,38 @@ def judge_scale(got: Evidence, residuals: Array) -> None:
     fail(words, expected=f"{means[0]:.5g} or {means[-1]:.5g}", got=f"{value:.5g}")
 
 
+def judge_growth(value: float, twice: float) -> None:
+    """Fail a loss that is another number if each sample of the batch is in it twice."""
+    if not np.isfinite([value, twice]).all() or abs(twice - value) <= CLOSE * abs(value):
+        return
+    fail(
+        "the loss is no mean over the batch: if each sample is in the batch twice, the loss is another one. Average "
+        "what is computed for each sample",
+        expected="the same loss for the same samples twice",
+        got=f"{twice / value:.3g} times the loss" if value else f"{twice:.3g} and not 0",
+    )
+
+
+def _are_close(left: Array, right: Array) -> bool:
+    return left.shape == right.shape and bool(np.allclose(left, right, rtol=CLOSE, atol=0))
+
+
 def _counts(shape: Sequence[int]) -> list[int]:
     """Return how many numbers a mean over some of the axes averages, from none of them to all."""
     axes = [each for count in range(len(shape) + 1) for each in itertools.combinations(shape, count)]
     return [int(np.prod(each)) for each in axes]
 
 
-def _value_words(value: float, parallel: float, known: Known, which: str) -> str:
+def _value_words(value: float, product: float, parallel: float, known: Known, which: str) -> str:
     """Return a message for the student about a wrong loss, which names the mistake if it is a common one."""
     residuals = known.residuals(which)
     if abs(parallel + 1) < CLOSE:
         return "the loss falls where the squared distance grows: it has the wrong sign"
+    if parallel > 1 - CLOSE and abs(product - value) <= CLOSE * abs(value):  # as for every multiple of √Σr²
+        return (
+            "the loss is the norm of all differences of the batch together, a root: take the mean over the batch of "
+            "‖model(x, t) − target‖², which is squared"
+        )
     norms = np.sqrt((residuals.reshape(len(residuals), -1) ** 2).sum(axis=1))
     for words, guess in {
         "the norm is not squared: the loss is the mean of ‖model(x, t) − target‖²": norms.mean(),

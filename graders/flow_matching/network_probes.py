@@ -16,7 +16,13 @@ from graders.probing.networks import built, described, registration
 
 if TYPE_CHECKING:
     from graders.flow_matching.interface import FlowMatchingPackage
-    from graders.flow_matching.records import LatentLoss, Passes, VaeGradients, VaeLoss
+    from graders.flow_matching.records import Image, LatentLoss, Passes, VaeGradients, VaeLoss
+
+
+def image(package: FlowMatchingPackage, name: str, channels: int, side: int) -> Image:
+    """Return which images networks of a class are for: those with so many channels and pixels, where it is free."""
+    found = package.flow_matching.image(name, channels, side)
+    return {"channels": found[0], "side": found[1]}
 
 
 def passes(

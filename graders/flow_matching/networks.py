@@ -4,6 +4,7 @@ Networks get random weights first, since parts of them begin at zero. Left open 
 student:
 - in which order tokens stand for patches, how layers are written, and what a block has beside what is asked;
 - whether a network takes times as [B] or [B, 1], except for the whole model, which takes [B] and [B, 1, 1, 1];
+- which images a network is for: the first hand-out of 2026 has one channel, and a whole model of one size;
 - the order of cosines and sines, and whether they are multiplied by √2;
 - whether a new layer is the identity (adaLN-Zero).
 """
@@ -25,6 +26,7 @@ TOKENS: Final = 4
 DIM: Final = 12
 HEADS: Final = 2
 SIDE, PATCH, CHANNELS = 8, 4, 2  # of images, and of the patches that they are cut into
+FIXED_SIDE: Final = 32  # of images for the whole model of the first hand-out of 2026
 RIGHT_SCALE: Final = "the root of the size of a head"
 # By what scores q·k are divided, and the factor by which they are too large then.
 SCALES: Final = {
@@ -83,11 +85,12 @@ def test_fourier_encoder(student: Subject, rng: Rng) -> None:
 @check("flow_matching.patches")
 def test_patchifier(student: Subject, rng: Rng) -> None:
     """Patchifier makes one token of each patch, of all its pixels and of no others."""
-    x = rng.normal(1, CHANNELS, SIDE, SIDE)
+    channels, _ = _image(student, "Patchifier")
+    x = rng.normal(1, channels, SIDE, SIDE)
     pixels = x.size
     moved = np.repeat(x[None], pixels + 1, axis=0)
     moved.reshape(pixels + 1, -1)[np.arange(1, pixels + 1), np.arange(pixels)] += 1
-    settings = {"img_size": SIDE, "patch_size": PATCH, "c_in": CHANNELS, "dim": DIM}
+    settings = {"img_size": SIDE, "patch_size": PATCH, "c_in": channels, "dim": DIM}
     got = passes_of(student.run, seed_of(rng), "Patchifier", settings, x=moved)
     outputs = shaped(got, (1, TOKENS, DIM), "the tokens")
     felt = changed(outputs, 2)[:, 0]  # [pixels, tokens]
@@ -97,7 +100,7 @@ def test_patchifier(student: Subject, rng: Rng) -> None:
         "a pixel changes several tokens: patches do not overlap, so the stride is patch_size",
         got=f"up to {int(felt.sum(axis=1).max())} tokens",
     )
-    tokens = felt.argmax(axis=1).reshape(CHANNELS, SIDE // PATCH, PATCH, SIDE // PATCH, PATCH)
+    tokens = felt.argmax(axis=1).reshape(channels, SIDE // PATCH, PATCH, SIDE // PATCH, PATCH)
     of_patches = tokens.transpose(1, 3, 0, 2, 4).reshape(TOKENS, -1)
     expect(
         bool((of_patches == of_patches[:, :1]).all()) and len(np.unique(of_patches[:, 0])) == TOKENS,
@@ -111,9 +114,10 @@ def test_depatchifier(student: Subject, rng: Rng) -> None:
     tokens = rng.normal(1, TOKENS, DIM)
     moved = np.repeat(tokens[None], TOKENS + 1, axis=0)
     moved[np.arange(1, TOKENS + 1), 0, np.arange(TOKENS)] += 1
-    settings = {"img_size": SIDE, "patch_size": PATCH, "dim": DIM, "final_dim": 6, "c_out": CHANNELS}
+    channels, _ = _image(student, "Depatchifier")
+    settings = {"img_size": SIDE, "patch_size": PATCH, "dim": DIM, "final_dim": 6, "c_out": channels}
     got = passes_of(student.run, seed_of(rng), "Depatchifier", settings, x=moved)
-    outputs = shaped(got, (1, CHANNELS, SIDE, SIDE), "the image")
+    outputs = shaped(got, (1, channels, SIDE, SIDE), "the image")
     moves = np.abs(outputs[1:] - outputs[0])[:, 0].sum(axis=1)  # [tokens, side, side]
     blocks = moves.reshape(TOKENS, SIDE // PATCH, PATCH, SIDE // PATCH, PATCH).sum(axis=(2, 4)).reshape(TOKENS, -1)
     share = blocks.max(axis=1) / np.maximum(blocks.sum(axis=1), 1e-12)
@@ -208,14 +212,15 @@ def test_transformer(student: Subject, rng: Rng, passed: Passed) -> None:
 @check("flow_matching.flow_model", leaves_to=(ATTENTION,))
 def test_flow_model(student: Subject, rng: Rng, passed: Passed) -> None:
     """DiffusionTransformerFlowModel gives images for images, which depend on all pixels, on t and on y."""
-    x, t, y = rng.normal(BATCH, 1, SIDE, SIDE), rng.uniform(0.1, 0.9, BATCH), np.array([0, 1, 2])
+    name = "DiffusionTransformerFlowModel"
+    _, side = _image(student, name)
+    x, t, y = rng.normal(BATCH, 1, side, side), rng.uniform(0.1, 0.9, BATCH), np.array([0, 1, 2])
     moved_x, moved_t, moved_y = x.copy(), t.copy(), y.copy()
     moved_x[0, :, :PATCH, :PATCH] += 1
     moved_t[0], moved_y[0] = 1 - t[0] / 2, 4
     inputs = one_by_one(x=(x, moved_x), t=(t, moved_t), y=(y, moved_y))
-    settings = {"img_size": SIDE, "patch_size": PATCH, "num_layers": 2, "c": 1, "dim": 16, "heads": HEADS}
+    settings = {"img_size": side, "patch_size": PATCH, "num_layers": 2, "c": 1, "dim": 16, "heads": HEADS}
     settings |= {"final_dim": 4, "n_classes": 5}
-    name = "DiffusionTransformerFlowModel"
     seed = seed_of(rng)
     got = passes_of(student.run, seed, name, settings, **inputs)
     outputs = shaped(got, x.shape, "the field")
@@ -229,6 +234,14 @@ def test_flow_model(student: Subject, rng: Rng, passed: Passed) -> None:
         are_equal(again, outputs),
         "times of shape [B, 1, 1, 1] give another field than times of shape [B]: the given sampler uses the former",
     )
+
+
+def _image(student: Subject, name: str) -> tuple[int, int]:
+    """Return the channels and the side of the images that a class's networks are for."""
+    got = student.run(probes.flow_matching.network.image, name=name, channels=CHANNELS, side=SIDE)
+    channels, side = got.integer("channels"), got.integer("side")
+    expect(channels in (1, CHANNELS) and side in (SIDE, FIXED_SIDE), f"{name} is for images of another size")
+    return channels, side
 
 
 def _of_tokens(

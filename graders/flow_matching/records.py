@@ -91,6 +91,13 @@ class Passes(TypedDict):
     unregistered: int  # how many tensors require gradients, but are not among the network's parameters
 
 
+class Image(TypedDict):
+    """The images that a network is for."""
+
+    channels: int
+    side: int  # in pixels
+
+
 class VaeGradients(TypedDict):
     """The gradients of an autoencoder's loss; zeros for what it does not depend on."""
 

@@ -32,6 +32,11 @@ from graders.flow_matching.processes import AffineField, OrnsteinUhlenbeck
 EULER, MARUYAMA = "flow_matching.euler", "flow_matching.euler_maruyama"
 BROWNIAN, OU, LANGEVIN = "flow_matching.brownian_motion", "flow_matching.ou_process", "flow_matching.langevin"
 PROCESSES = (BROWNIAN, OU, LANGEVIN)
+DRIFTS = {  # for each process, a drift that has the shape of x
+    "BrownianMotion": "torch.zeros_like(xt)",
+    "OUProcess": "-self.theta * xt",
+    "LangevinSDE": "0.5 * self.sigma**2 * self.density.score(xt)",
+}
 STEPS = 12
 DRAWN = 1_500  # points in a test of noise
 SHOWN = 8  # trajectories in a figure
@@ -131,31 +136,28 @@ def test_langevin(student: Subject, rng: Rng) -> None:
 
 
 @check("flow_matching.coefficient_shapes", leaves_to=PROCESSES)
-def test_shapes_of_coefficients(student: Subject, rng: Rng, passed: Passed) -> None:
+@pytest.mark.parametrize("which", PROCESSES, ids=list(DRIFTS))
+def test_shapes_of_coefficients(student: Subject, rng: Rng, passed: Passed, which: str) -> None:
     """Coefficients of processes have the shape of x, one number for each coordinate."""
-    x, t, sigma = _somewhere(rng)
-    found: dict[str, Evidence] = {}
-    if passed(BROWNIAN):
-        found["BrownianMotion"] = student.run(probes.flow_matching.simulation.brownian_motion, x=x, t=t, sigma=sigma)
-    if passed(OU):
-        found["OUProcess"] = student.run(probes.flow_matching.simulation.ou_process, x=x, t=t, theta=0.5, sigma=sigma)
-    if passed(LANGEVIN):
-        ones = np.ones(3, np.float32)
-        found["LangevinSDE"] = student.run(
-            probes.flow_matching.simulation.langevin, x=x, t=t, sigma=sigma, mean=ones, precision=ones
+    (x, t, sigma), ones = _somewhere(rng), np.ones(3, np.float32)
+    if which == BROWNIAN:
+        got = student.run(probes.flow_matching.simulation.brownian_motion, x=x, t=t, sigma=sigma)
+    elif which == OU:
+        got = student.run(probes.flow_matching.simulation.ou_process, x=x, t=t, theta=0.5, sigma=sigma)
+    else:
+        setting = {"mean": ones, "precision": ones, "sigma": sigma}
+        got = student.run(probes.flow_matching.simulation.langevin, x=x, t=t, **setting)
+    if not passed(which):
+        not_asked("the process has wrong coefficients", unless=(which,))
+    name = dict(zip(PROCESSES, DRIFTS, strict=True))[which]
+    for coefficient, like in (("drift", DRIFTS[name]), ("diffusion", "torch.full_like(xt, self.sigma)")):
+        shape = got.shape(coefficient)
+        expect(
+            shape == x.shape,
+            f"the {coefficient} coefficient of {name} should have the shape of x, such as {like}",
+            expected=f"shape {list(x.shape)}",
+            got=f"shape {list(shape)}" if shape else "a single number",
         )
-    if not found:
-        student.run(probes.flow_matching.simulation.brownian_motion, x=x, t=t, sigma=sigma)  # whether it is there
-        not_asked("no process has the right coefficients", unless=PROCESSES)
-    for name, got in found.items():
-        for which in ("drift", "diffusion"):
-            shape = got.shape(which)
-            expect(
-                shape == x.shape,
-                f"the {which} coefficient of {name} should have the shape of x, such as torch.full_like(x, sigma)",
-                expected=f"shape {list(x.shape)}",
-                got=f"shape {list(shape)}" if shape else "a single number",
-            )
 
 
 def _field(rng: Rng) -> AffineField:

@@ -5,6 +5,7 @@ Points are [B, d]; times and steps are tensors of shape ().
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -67,12 +68,12 @@ def euler_maruyama(
 
 def brownian_motion(package: FlowMatchingPackage, x: Tensor, t: float, sigma: float) -> Coefficients:
     """Return the coefficients of the student's Brownian motion."""
-    return _coefficients(package, package.flow_matching.brownian_motion(sigma), x, t)
+    return _of_any_dimension(package, package.flow_matching.brownian_motion(sigma), x, t)
 
 
 def ou_process(package: FlowMatchingPackage, x: Tensor, t: float, theta: float, sigma: float) -> Coefficients:
     """Return the coefficients of the student's Ornstein–Uhlenbeck process."""
-    return _coefficients(package, package.flow_matching.ou_process(theta, sigma), x, t)
+    return _of_any_dimension(package, package.flow_matching.ou_process(theta, sigma), x, t)
 
 
 def langevin(
@@ -89,6 +90,17 @@ def _steps(package: FlowMatchingPackage, integrator: Any, x: Tensor, h: float, s
     for step in range(steps):
         points.append(_tensor(package.flow_matching.step(integrator, points[-1].clone(), step * size, size)))
     return {"points": torch.stack(points)}
+
+
+def _of_any_dimension(package: FlowMatchingPackage, process: Any, x: Tensor, t: float) -> Coefficients:
+    """Return the coefficients of a process. An error says so if there is none for points of one coordinate."""
+    try:
+        return _coefficients(package, process, x, t)
+    except (RuntimeError, ValueError, IndexError) as error:
+        with suppress(Exception):
+            _coefficients(package, process, x[:, :1], t)
+            error.args = (f"{error} (it works for points of one coordinate, but these have {x.shape[1]})",)
+        raise
 
 
 def _coefficients(package: FlowMatchingPackage, process: Any, x: Tensor, t: float) -> Coefficients:

@@ -186,6 +186,9 @@ def _formula(value: float, residuals: Array) -> float:
         (squares.sum(), (rows**2).mean() * n),
         (np.sqrt(squares).mean(),),
         (distances.mean(), distances.sum(axis=1).mean()),
+        (np.sqrt(squares.sum()) / n,),
+        (np.sqrt(squares.sum()),),
+        (np.sqrt(squares.mean()), np.sqrt((rows**2).mean())),
     )
     for number, alike in enumerate(guesses):
         if any(abs(value - guess) <= SAME * abs(guess) for guess in alike):

@@ -18,7 +18,7 @@ silent, or differ, the student is free:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -39,7 +39,7 @@ from gengrade.grading import (
     not_asked,
     probes,
 )
-from graders.common.networks import ATOL, MODES, RTOL
+from graders.common.networks import ATOL, MODES, RTOL, difference, listed_shapes
 from graders.common.statistics import ALPHA, GaussianFit, declare, in_turns
 from graders.image_gan.adam import ADAM, adam
 from graders.probing.sizes import PIXELS
@@ -181,33 +181,17 @@ def _judge_layers(student: Subject, which: str, rng: Rng) -> None:
     wanted = [[noise_dim if size == NOISE_DIM else size for size in shape] for shape in LAYERS[which]]
     count, right = got.integer("parameters"), sum(int(np.prod(shape)) for shape in wanted)
     built = f" if it is built with noise_dim={noise_dim}" if "generator" in which else ""
-    absent, surplus = _difference(wanted, found), _difference(found, wanted)
+    absent, surplus = difference(wanted, found), difference(found, wanted)
     expect(
         not absent and not surplus and count == right,
         f"the {WORDS[which]} does not have the layers that are asked for{built}",
-        expected=f"{right:,} parameters" + (f", among them {_listed(absent)}" if absent else ""),
-        got=f"{count:,} parameters" + (f", among them {_listed(surplus)}" if surplus else ""),
+        expected=f"{right:,} parameters" + (f", among them {listed_shapes(absent)}" if absent else ""),
+        got=f"{count:,} parameters" + (f", among them {listed_shapes(surplus)}" if surplus else ""),
     )
 
 
 def _shape(listed: Evidence) -> list[int]:
     return [size.integer() for size in listed.list(most=MOST_DIMENSIONS)]
-
-
-def _difference(left: Sequence[list[int]], right: Sequence[list[int]]) -> list[list[int]]:
-    """Return the shapes of `left` that `right` lacks, each as often as it is lacking."""
-    rest = list(right)
-    lacking = []
-    for shape in left:
-        if shape in rest:
-            rest.remove(shape)
-        else:
-            lacking.append(shape)
-    return lacking
-
-
-def _listed(shapes: list[list[int]]) -> str:
-    return "some of shape " + ", ".join(map(str, shapes[:4])) + (" …" if len(shapes) > 4 else "")
 
 
 def _judge_scores(student: Subject, reference: Subject, which: str, rng: Rng, training: bool) -> None:

@@ -36,6 +36,19 @@ def up(self, x, skips, context):
 
 
 @misconception(raises=True)
+def first_block_kept_alone(self, x, time, model_kwargs=None):
+    """You kept the output of the first ResnetBlock of each level only, but each level on the way up takes two. Keep
+    that of the second block, too, before Downsample."""
+    context, x = begun(self, x, time, model_kwargs)
+    skips = []
+    for block1, block2, downsample in self.downs:
+        x = block1(x, context)
+        skips.append(x)
+        x = downsample(block2(x, context))
+    return up(self, self.mid_block2(self.mid_block1(x, context), context), skips, context)
+
+
+@misconception(raises=True)
 def first_kept_first(self, x, time, model_kwargs=None):
     """You used the skip connections in the order in which they were kept. The last ones belong to the first level on
     the way up: take them from the end, by skips.pop()."""

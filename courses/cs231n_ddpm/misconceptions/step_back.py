@@ -42,6 +42,15 @@ def only_one_objective(self, x_t, t: int, model_kwargs=None):
     return mean + std * torch.randn_like(x_t)
 
 
+@misconception(fails=("ddpm.step_back", "ddpm.clamp"), raises=True)
+def times_made_twice(self, x_t, t: int, model_kwargs=None):
+    """You made a tensor of times from t by torch.full, but t is already a tensor of times there: the hand-out's first
+    line has made it. Give t itself to the model."""
+    t = torch.full((len(x_t),), t, device=x_t.device, dtype=torch.long)
+    mean, std = posterior(self, x_t, t, model_kwargs)
+    return mean + std * torch.randn_like(x_t)
+
+
 @misconception
 def always_predicted_noise(self, x_t, t: int, model_kwargs=None):
     """You took the prediction for noise whatever the objective is. If self.objective is "pred_x_start", the model
@@ -67,6 +76,16 @@ def predicted_noise_reused(self, x_t, t: int, model_kwargs=None):
     t, output, x_start = asked(self, x_t, t, model_kwargs)
     mean, std = self.q_posterior(x_start.clamp(-1, 1), x_t, t)
     return mean + std * output
+
+
+@misconception
+def noise_of_the_image_reused(self, x_t, t: int, model_kwargs=None):
+    """You used the noise in x_t, which predict_noise_from_start finds, as the noise of the step. Draw new noise, by
+    torch.randn_like: that in x_t has been removed already."""
+    t, _, x_start = asked(self, x_t, t, model_kwargs)
+    x_start = x_start.clamp(-1, 1)
+    mean, std = self.q_posterior(x_start, x_t, t)
+    return mean + std * self.predict_noise_from_start(x_t, t, x_start)
 
 
 @misconception

@@ -1,7 +1,8 @@
 """Adapter for the labs: a student's integrators, processes, probability paths, losses and guidance.
 
 The hand-outs of 2025 and 2026 ask for the same classes in labs one and two. In lab three, the trainer of 2025 takes the
-model and knows the null label, 10; that of 2026 takes the null label, and gets its model when it trains.
+model and knows the null label, 10; that of 2026 takes the null label, and gets its model when it trains. The first
+hand-out of 2026 builds its networks for MNIST alone: its images have one channel, those of the whole model 32² pixels.
 """
 
 from __future__ import annotations
@@ -9,17 +10,21 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
 from courses.mit_flow.adapters.labs import Labs
 from gengrade.sandbox.guest.errors import Missing
+from graders.adapting import sizes
 from graders.adapting.calling import answered, call
 from graders.adapting.loading import Modules
 
 NULL_LABEL = 10  # of digits without a label, in the hand-out of 2025
 CHANNELS = ("c", "c_in", "c_out")  # settings that the first hand-out of 2026 does not have
+SIDE = 32  # of the images for which that hand-out's whole model is made
+EARLIER = {"DiffusionTransformerFlowModel": "MNISTDiffusionTransformer"}  # names of classes in that hand-out
 
 
 class FlowMatchingContract:
@@ -134,21 +139,41 @@ class FlowMatchingContract:
 
     def network(self, name: str, settings: dict[str, Any]) -> nn.Module:
         """Return a new network of that class. Early hand-outs ask for no channels, which are one then."""
-        made = self._labs.find("three", name)
-        if not _takes_any(made):
-            settings = {key: value for key, value in settings.items() if key not in CHANNELS or _takes(made, key)}
+        made = self._network(name)
+        if not _takes_channels(made):
+            settings = {key: value for key, value in settings.items() if key not in CHANNELS}
         network: nn.Module = call(made, settings)
         return network
 
-    def answer(self, network: nn.Module, inputs: dict[str, Tensor]) -> Any:
-        """Return what a network gives. A field of points may want the times as a column."""
+    def image(self, name: str, channels: int, side: int) -> tuple[int, int]:
+        """Return the channels and the side of images for a class: the wished ones, if it does not leave them fixed."""
+        made = self._network(name)
+        sized = name not in EARLIER or _takes_any(made) or _takes_size(made, "img_size", "side")
+        return channels if _takes_channels(made) else 1, side if sized else SIDE
+
+    def _network(self, name: str) -> Any:
+        """Return the class of that name, or the one that an earlier hand-out calls otherwise."""
         try:
-            return answered(call(network.forward, inputs), f"{type(network).__name__}.forward")
-        except (RuntimeError, IndexError):
-            if inputs["x"].dim() != 2 or "t" not in inputs:
+            return self._labs.find("three", name)
+        except Missing:
+            if name not in EARLIER:
                 raise
-            column = {**inputs, "t": inputs["t"][:, None]}
-            return answered(call(network.forward, column), f"{type(network).__name__}.forward")
+            with suppress(Missing):
+                return self._labs.find("three", EARLIER[name])
+            raise
+
+    def answer(self, network: nn.Module, inputs: dict[str, Tensor]) -> Any:
+        """Return what a network gives. An encoder of times, or a field of points, may want the times as a column."""
+        called = f"{type(network).__name__}.forward"
+        try:
+            return answered(call(network.forward, inputs), called)
+        except (RuntimeError, IndexError) as error:
+            points = inputs.get("x")
+            if "t" not in inputs or (points is not None and points.dim() != 2):
+                raise
+            with suppress(RuntimeError, IndexError):
+                return answered(call(network.forward, {**inputs, "t": inputs["t"][:, None]}), called)
+            raise error
 
     def vae_loss(
         self, beta: float, z_mean: Tensor, z_logvar: Tensor, x_mean: Tensor, x_logvar: Tensor, x_true: Tensor
@@ -185,6 +210,15 @@ def _ask(thing: Any, name: str, asked: dict[str, Any]) -> Any:
 def _takes(made: Any, name: str) -> bool:
     """Return whether a class has a parameter of exactly that name; others may go on to its base class."""
     return name in inspect.signature(made).parameters
+
+
+def _takes_size(made: Any, name: str, kind: str) -> bool:
+    """Return whether a class has a parameter of that name, or another one for the same kind of size."""
+    return any(each == name or sizes.kind_of(each) == kind for each in inspect.signature(made).parameters)
+
+
+def _takes_channels(made: Any) -> bool:
+    return _takes_any(made) or any(_takes_size(made, each, "channels") for each in CHANNELS)
 
 
 def _takes_any(made: Any) -> bool:

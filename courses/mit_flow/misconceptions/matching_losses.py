@@ -95,6 +95,25 @@ def absolute_differences(self, batch_size):
     return (self.model(x, t) - self.path.conditional_vector_field(x, z, t)).abs().mean()
 
 
+@misconception(fails=("flow_matching.flow_loss", "flow_matching.loss_scale"))
+def norm_of_the_batch(self, batch_size):
+    """You divided the norm of all differences by batch_size. A norm is a root of a sum of squares, so that this is no
+    mean: it falls as the batch grows. Square the distance of each sample, and average."""
+    z = self.path.p_data.sample(batch_size)
+    t = torch.rand(batch_size, 1)
+    x = self.path.sample_conditional_path(z, t)
+    return torch.norm(self.model(x, t) - self.path.conditional_vector_field(x, z, t)) / batch_size
+
+
+@misconception
+def root_of_the_mean(self, batch_size):
+    """You took the root of the mean squared distance. The loss is the mean itself, without a root."""
+    z = self.path.p_data.sample(batch_size)
+    t = torch.rand(batch_size, 1)
+    x = self.path.sample_conditional_path(z, t)
+    return (self.model(x, t) - self.path.conditional_vector_field(x, z, t)).square().mean().sqrt()
+
+
 @misconception
 def detached(self, batch_size):
     """You detached the model's output, so that no gradient reaches it. Only the target needs no gradient."""

@@ -186,13 +186,33 @@ RIGHT: dict[str, Changes] = {
     "networks of the first hand-out of 2026, without channels": three(
         (
             "def __init__(self, img_size, patch_size, c_in, dim):",
-            "def __init__(self, img_size, patch_size, dim, c_in=1):",
+            "def __init__(self, img_size, patch_size, dim):",
         ),
+        ("nn.Conv2d(c_in, dim, patch_size", "nn.Conv2d(1, dim, patch_size"),
         (
             "def __init__(self, img_size, patch_size, dim, final_dim, c_out):",
-            "def __init__(self, img_size, patch_size, dim, final_dim=10, c_out=1):",
+            "def __init__(self, img_size, patch_size, dim, final_dim=10):",
         ),
-        ("Patchifier(img_size, patch_size, c, dim)", "Patchifier(img_size, patch_size, dim, c)"),
+        ("nn.Conv2d(final_dim, c_out, 3, padding=1)", "nn.Conv2d(final_dim, 1, 3, padding=1)"),
+        ("class DiffusionTransformerFlowModel", "class MNISTDiffusionTransformer"),
+        (
+            "img_size=32, patch_size=8, num_layers=12, c=1, dim=256, heads=4, final_dim=10, n_classes=11):",
+            "patch_size=8, num_layers=12, dim=256, heads=4):\n        img_size, n_classes = 32, 11",
+        ),
+        ("Patchifier(img_size, patch_size, c, dim)", "Patchifier(img_size, patch_size, dim)"),
+        ("Depatchifier(img_size, patch_size, dim, final_dim, c)", "Depatchifier(img_size, patch_size, dim)"),
+    ),
+    "networks of the first hand-out of 2026, whose encoder wants times as a column": three(
+        ("t.reshape(-1, 1) * self.weights", "t * self.weights"),
+        ("self.time(t)", "self.time(t.reshape(-1, 1))"),
+    ),
+    "a score of the field with a denominator that is never 0": two(
+        (
+            OF_FIELD,
+            "alpha = alpha + 1e-4\n"
+            "        rate = alpha_dt / alpha\n"
+            "        return (self.vector_field(x, t) - rate * x) / (beta**2 * rate - beta_dt * beta)",
+        )
     ),
     "a loss of the autoencoder with a half, summed over an image": three(
         (
@@ -345,6 +365,21 @@ UNNAMED: dict[str, Unnamed] = {
         two((MEAN, "((1 - t) * residuals.square()).sum(dim=-1).mean()")),
         ("flow_matching.flow_loss", "flow_matching.score_loss"),
         "not the mean squared distance",
+    ),
+    "a norm of the whole batch": Unnamed(
+        two((MEAN, "residuals.norm() / 3")),
+        ("flow_matching.flow_loss", "flow_matching.score_loss", "flow_matching.loss_scale"),
+        "a root",
+    ),
+    "a diffusion for one coordinate only": Unnamed(
+        one((SIGMA, "return self.sigma * torch.eye(xt.shape[1]).expand(len(xt), -1)")),
+        (
+            "flow_matching.brownian_motion",
+            "flow_matching.ou_process",
+            "flow_matching.langevin",
+            "flow_matching.coefficient_shapes",
+        ),
+        "one coordinate",
     ),
     "a loss times three": Unnamed(two((MEAN, f"3 * {MEAN}")), ("flow_matching.loss_scale",), "times a factor"),
     "times of the first half": Unnamed(

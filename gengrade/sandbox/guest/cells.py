@@ -14,6 +14,8 @@ from pathlib import PurePath
 from tokenize import TokenError
 from typing import Final
 
+from gengrade.sandbox.guest.marimo import lifted
+
 # Magics of cells that hold ordinary Python; the cells of all other magics hold another language.
 _TRANSPARENT: Final = {"%%time", "%%timeit", "%%capture", "%%prun"}
 UNREADABLE: Final = (SyntaxError, ValueError, RecursionError, MemoryError)  # what `ast.parse` raises
@@ -29,7 +31,9 @@ _OPENING: Final = re.compile(r"(?![\s#)\]}]|(?:else|elif|except|finally|case)\b)
 def parsed(source: str, name: str) -> ast.Module:
     """Return the syntax tree of a cell without magics and shell lines, with unchanged line numbers.
 
-    source: the text of the cell.
+    The cells of a program that marimo wrote stand at its top level.
+
+    source: the text of the cell, or of a program.
     name: the file's name, for tracebacks.
 
     Raises the exceptions of `ast.parse`.
@@ -39,7 +43,7 @@ def parsed(source: str, name: str) -> ast.Module:
             tree = ast.parse(source, name)
         except SyntaxError:  # a line of a string may begin with "%", so that only other cells are transformed
             tree = ast.parse(_transformed(source), name)
-        return _without_commands(tree)
+        return lifted(_without_commands(tree))
 
 
 def readable(source: str, name: str) -> tuple[ast.Module, list[tuple[str, Exception]]]:

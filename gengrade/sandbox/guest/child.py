@@ -153,7 +153,7 @@ def _fault(error: BaseException, tree: Path, run: RunSettings, parts: Mapping[st
     error = _judged(cause, tree, parts)
     return {
         "outcome": _outcome(error, tree),
-        "type": type(error).__name__[:200],
+        "type": (Missing if isinstance(error, Missing) else type(error)).__name__[:200],
         "message": _text(error).replace(f"{tree}/", "")[:_MAX_TEXT],
         "hint": _hint(error, run),
         "frames": frames,

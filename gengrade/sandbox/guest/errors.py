@@ -22,6 +22,10 @@ class Missing(Exception):
     """A file, function or class that the assignment asks for was not handed in."""
 
 
+class Undefined(Missing):
+    """The files in which a name was looked for are there, and run, but do not define it."""
+
+
 class Undecided(Exception):
     """Whether the student's code is right cannot be decided here; a person has to."""
 
