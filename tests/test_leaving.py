@@ -24,7 +24,6 @@ from gengrade.sandbox import Limits
 # Tests that may end without a question and name no check that judges the mistake: why nothing is left to be judged.
 NOTHING_TO_ASK = {
     "the generator has an architecture of its own": "an architecture for 28×28 pixels is right",
-    "the discriminator has an architecture of its own": "an architecture for 28×28 pixels is right",
     "sample takes no noise as an argument": "noise as an argument is not asked for",
     "interpolate takes no ends as arguments": "ends as arguments are not asked for",
     "the logits of a pixel are normalised": "normalised logits are right, and another test of the check judges them",

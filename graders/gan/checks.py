@@ -4,9 +4,8 @@ Where the hand-out is silent, the student is free. `graders.common.gan_losses` d
 `graders.common.latents` on interpolations, and this module on the rest:
 
 - Any architecture with the interface is right: other kinds of layers, normalisation, any activation (but not none).
-  `hidden_dims` may be ignored as a whole, but not in part. Images have the channels that `output_shape` says. Where the
-  layers follow `hidden_dims`, generated images have its pixels, too, and scored ones those of `input_dims`;
-  convolutions may be made for 28×28 pixels only.
+  `hidden_dims` may be ignored as a whole, but not in part. Images have the channels that `output_shape` says, and its
+  pixels, too, where the layers follow `hidden_dims`; convolutions may be made for 28×28 pixels only.
 - A discriminator may require flat rows, if the student's own steps give it those. A sigmoid inside it fails only
   `gan.discriminator`, if the losses agree with it.
 - Noise from another distribution than N(0, I) fails `gan.sample`; steps and interpolations fail for it only if
@@ -91,7 +90,6 @@ BATCH = 64
 BATCHES = 3  # batches of the loader that the training loop gets
 LATENT_SIZES = (4, 32, 20)
 OTHER_SHAPES = ([3, 28, 28], [3, 8, 6])  # output_shape beside that of MNIST's images
-OTHER_PIXELS = (3, 8, 8)  # shape of images with another number of pixels than MNIST's
 HIDDEN_SIZES = ([16], [24, 40], [40, 24, 32])
 REACH = 0.9  # pixels that are trained towards ±3 must exceed this in both directions
 LOGIT_REACH = 1.5  # scores that are trained towards ±6 must exceed this in both directions: no sigmoid or tanh can
@@ -206,17 +204,6 @@ def test_discriminator_scores(student: Subject, rng: Rng) -> None:
         expect_nonlinear([result.tensor("lines", shape=(24, 1)).reshape(3, -1)], "discriminator")
         hint = "in eval mode, a score should not depend on the other images of the batch"
         assert_close(alone, scores[:1], rtol=RTOL, atol=ATOL, what="the score of an image on its own", hint=hint)
-
-
-@check("gan.discriminator")
-def test_discriminator_of_other_images(student: Subject, rng: Rng) -> None:
-    """The discriminator scores images of as many pixels as input_dims says, such as 3·8·8."""
-    sizes = _sizes(rng)
-    if len(set(_parameters(student, "discriminator", sizes))) == 1:
-        not_asked("the discriminator has an architecture of its own, which may be for 28×28 pixels only")
-    results = student.run(probes.gan.discriminators, images=rng.uniform(-1, 1, 5, *OTHER_PIXELS), sizes=sizes[:1])
-    for result in _each(results, 1):
-        result.tensor("scores", shape=(5, 1))
 
 
 @check("gan.discriminator")

@@ -67,7 +67,7 @@ def generator_range(package: GanPackage, z: Tensor, target: Tensor, hidden_dims:
 
 
 def discriminators(package: GanPackage, images: Tensor, sizes: list[list[int]]) -> list[Scored]:
-    """Run a new discriminator in eval mode on images [B, C, H, W], for each list of hidden sizes."""
+    """Run a new discriminator in eval mode on images [B, 1, 28, 28], for each list of hidden sizes."""
     return [_scored(package, images, hidden_dims) for hidden_dims in sizes]
 
 
@@ -335,8 +335,7 @@ def _generator(
 
 
 def _discriminator(package: GanPackage, images: Tensor, hidden_dims: list[int]) -> nn.Module:
-    pixels = images[0].numel()
-    network = built(package.gan.discriminator, input_dims=pixels, hidden_dims=hidden_dims, dp_rate=0.3)
+    network = built(package.gan.discriminator, input_dims=PIXELS, hidden_dims=hidden_dims, dp_rate=0.3)
     return network.to(images.device)
 
 

@@ -78,26 +78,6 @@ class layers_in_a_list(nn.Module):
 defaults("part2/models.py:DiscriminatorMLP.__init__", fails=("gan.discriminator",))
 
 
-@misconception(raises=True)
-def always_784_pixels(self, input_dims=784, hidden_dims=(512, 256), dp_rate=0.3):
-    """Your discriminator's first layer takes 784 pixels whatever input_dims says: use input_dims."""
-    self.original(784, hidden_dims, dp_rate)
-
-
-@misconception("part2/models.py:DiscriminatorMLP.forward", raises=True)
-def reshaped_to_784_pixels(self, x):
-    """Your discriminator reshapes every image to 784 pixels, although it is built with input_dims: flatten the images
-    with x.flatten(start_dim=1), or reshape them to (len(x), -1)."""
-    return self.original(torch.reshape(x, (x.shape[0], 784)))
-
-
-@misconception("part2/models.py:DiscriminatorMLP.forward", raises=True)
-def viewed_as_784_pixels(self, x):
-    """Your discriminator views every image as 784 pixels, although it is built with input_dims: flatten the images with
-    x.flatten(start_dim=1), or view them as (len(x), -1)."""
-    return self.original(x.view(-1, 784))
-
-
 @misconception
 def first_of_hidden_dims_only(self, input_dims=784, hidden_dims=(512, 256), dp_rate=0.3):
     """You build the discriminator from the first entry of hidden_dims only, so that it has one hidden layer whatever
