@@ -187,7 +187,7 @@ def _load_anywhere() -> None:
 
 
 def _make_folders_of_files() -> None:
-    """Make the folder that a file is written to, if it is absent.
+    """Make the folder below the working folder that a file is written to, if it is absent.
 
     Programs write pictures and weights into folders that exist on their author's machine, and that are not handed in
     since they are empty, or are made by a main block, which does not run here.
@@ -219,11 +219,11 @@ def _make_folders_of_files() -> None:
 
 
 def _makes_folder_of(file: Any) -> bool:
-    """Make the folder of a file, and return whether it was absent and can be made."""
+    """Make the folder of a file below the working folder, and return whether it was absent and can be made."""
     if not isinstance(file, str | os.PathLike):
         return False
-    folder = os.path.dirname(os.fspath(file))
-    if not folder or os.path.isdir(folder):
+    folder = os.path.abspath(os.path.dirname(os.fsdecode(file)))
+    if os.path.isdir(folder) or os.path.commonpath([folder, os.getcwd()]) != os.getcwd():
         return False
     with contextlib.suppress(OSError):
         os.makedirs(folder)
