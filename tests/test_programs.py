@@ -95,6 +95,10 @@ def test_cells_of_marimo_are_those_of_a_notebook(tmp_path: Path) -> None:
     assert not hasattr(modules.load("train_torch"), "sizes")
 
 
+def test_a_notebook_saved_as_a_program_may_mention_marimo(tmp_path: Path) -> None:
+    assert modules_of(tmp_path, "!pip install marimo\nx = 1\n").find("x", "train_torch") == 1
+
+
 def test_a_cell_that_is_no_cell_of_marimo_stays_a_function(tmp_path: Path) -> None:
     program = (
         "app = __import__('types').SimpleNamespace(cell=lambda f: f)\n@app.cell\ndef f():\n    x = 1\n    return x\n"

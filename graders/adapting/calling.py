@@ -142,8 +142,12 @@ def _paired(left_over: Mapping[str, Any], free: Sequence[str], parameters: Mappi
 
 def _words(name: str) -> set[str]:
     """Return the words of a name that say what it is: {"loader"} for "train_loader", "data_loader" and "dataloader"."""
-    split = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name.replace("dataloader", "data_loader"))
-    return {word.lower() for word in split} - _VAGUE
+    return {*words_in(name.replace("dataloader", "data_loader"))} - _VAGUE
+
+
+def words_in(name: str) -> list[str]:
+    """Return all words and numbers of a name: those of "logVariance_layer2" are "log", "variance", "layer" and "2"."""
+    return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name)]
 
 
 def _added(

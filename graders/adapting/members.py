@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, Final
 
 from torch import nn
 
 from gengrade.sandbox.guest.errors import Missing
+from graders.adapting.calling import words_in
+
+STILL_NONE: Final = "is still None: has it been filled in?"  # of an attribute that hand-outs set to None
 
 
 class EncoderAndDecoder:
@@ -47,16 +49,11 @@ def part(model: nn.Module, role: str, owner: str, words: Collection[str] = ()) -
     for name, child in children.items():
         if role in name.lower() or role in type(child).__name__.lower():
             return child
-    alike = [child for name, child in children.items() if not {*words}.isdisjoint(_words(name))]
+    alike = [child for name, child in children.items() if not {*words}.isdisjoint(words_in(name))]
     if len(alike) == 1:
         return alike[0]
     if called is None and hasattr(model, role):
-        raise Missing(f"{owner}.{role} is still None: has it been filled in?")
+        raise Missing(f"{owner}.{role} {STILL_NONE}")
     if called is not None:
         raise Missing(f"{owner}.{role} is a {type(called).__name__}, and no module of torch")
     raise Missing(f"the class {owner} has no attribute {role}")
-
-
-def _words(name: str) -> list[str]:
-    """Return the words of a name: those of "logVariance_layer2" are "log", "variance" and "layer"."""
-    return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]

@@ -8,7 +8,7 @@ from types import CodeType, FrameType, TracebackType
 
 from torch import nn
 
-STILL_NONE = "is still None: has it been filled in?"
+from graders.adapting.members import STILL_NONE
 
 
 def still_none(error: BaseException) -> str:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from graders.adapting.members import STILL_NONE
 from graders.adapting.passing import noted
-from graders.probing.gaps import STILL_NONE, still_none
+from graders.probing.gaps import still_none
 
 if TYPE_CHECKING:
     from graders.probing.records import Registration

@@ -19,11 +19,11 @@ _SETUP: Final = frozenset({"setup"})
 
 
 def is_marimo(source: str) -> bool:
-    """Return whether a program makes an app of marimo, so that its cells are functions.
-
-    Raises the exceptions of `ast.parse`.
-    """
-    return _MARIMO in source and bool(_apps(ast.parse(source).body))
+    """Return whether a program makes an app of marimo, so that its cells are functions; one with magics does not."""
+    try:
+        return _MARIMO in source and bool(_apps(ast.parse(source).body))
+    except SyntaxError:
+        return False
 
 
 def lifted(tree: ast.Module) -> ast.Module:
