@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.support.wait import WebDriverWait
@@ -47,5 +48,5 @@ def press(driver: Chrome, *keys: str) -> None:
 
 
 def until(driver: Chrome, condition: Callable[[Chrome], object]) -> None:
-    """Wait until a condition holds."""
-    WebDriverWait(driver, _WAIT_SECONDS).until(condition)
+    """Wait until a condition holds; an element that a page replaces meanwhile is looked for again."""
+    WebDriverWait(driver, _WAIT_SECONDS, ignored_exceptions=[StaleElementReferenceException]).until(condition)
