@@ -13,6 +13,7 @@ import pytest
 from torch import nn
 
 from gengrade.parts import Part
+from gengrade.sandbox.guest.compatibility import import_torchvision
 from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.adapting.calling import answered, call
 from graders.adapting.loading import Modules
@@ -24,6 +25,7 @@ LOOP = {"model": "M", "train_loader": "L", "optimizer": "O"}  # the hand-out's p
 
 @pytest.fixture(autouse=True)
 def _nothing_stays() -> Iterator[None]:
+    import_torchvision()
     with nothing_stays({"train", "models"}):
         yield
 
@@ -134,6 +136,14 @@ ADDED = {
         "class Runner:\n    def run(self):\n        kind = 'a'\n        train(1, 2, 3, kind=kind)\n",
         "a",
     ),
+    "from a batch of the data": (
+        "import torch\nfrom torchvision import datasets, transforms as T\n"
+        "def train(model, train_loader, optimizer, shape): return tuple(shape)\n"
+        "def main():\n    data = datasets.MNIST('data', download=True, transform=T.ToTensor())\n"
+        "    loader = torch.utils.data.DataLoader(data, batch_size=32, shuffle=True)\n"
+        "    shape = next(iter(loader))[0].shape\n    train(1, 2, 3, shape[1:])\n",
+        (1, 28, 28),
+    ),
     "at the top level": (
         "def train(model, train_loader, optimizer, kind): return kind\nKIND = 'c'\n"
         "try:\n    train(0, 0, 0, KIND)\nfinally:\n    pass\n",
@@ -182,6 +192,17 @@ def test_what_nothing_tells_is_undecided(tmp_path: Path) -> None:
         tmp_path, "def train(model, train_loader, optimizer, kappa): return kappa\ntrain(1, 2, 3, unknown)\n"
     )
     with pytest.raises(Undecided):
+        call(function, LOOP)
+
+
+def test_blank_images_are_there_for_arguments_alone(tmp_path: Path) -> None:
+    function = train(
+        tmp_path,
+        "from torchvision.datasets import FashionMNIST\n"
+        "def train(model, train_loader, optimizer, images): return images, len(FashionMNIST('data'))\n"
+        "def main():\n    train(1, 2, 3, len(FashionMNIST('data')))\n",
+    )
+    with pytest.raises(RuntimeError, match="Dataset not found"):
         call(function, LOOP)
 
 

@@ -75,6 +75,10 @@ PROGRAMS = {
         "save_image(torch.rand(4, 1, 3, 3), 'a.png', normalize=True, range=(0, 1)); return make_grid(torch.rand(4, 1, 3, 3), normalize=True, range=(0, 1)).dim()",
     ),
     "transforms": ("from torchvision import transforms; scale = transforms.Compose([transforms.Scale(4), transforms.ToTensor()])", "return transforms.RandomSizedCrop(4).size[0]"),
+    "normalisation of three channels": (
+        "from torchvision import transforms\nscale = transforms.Normalize((0.5, 0.4, 0.3), (0.5, 0.5, 0.5))",
+        "return scale(torch.ones(1, 2, 2)).flatten()",
+    ),
     "schedulers": (
         "from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR\nstep = torch.optim.SGD(torch.nn.Linear(1, 1).parameters(), 0.5)",
         "ReduceLROnPlateau(step, 'min', verbose=True).step(1.0); StepLR(step, 3, verbose=False); return step.param_groups[0]['lr']",

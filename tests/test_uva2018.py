@@ -122,6 +122,35 @@ def test_samples_that_only_the_script_draws_wait_for_a_person(benches: Callable[
     assert optional == {"vae2018.sample", "vae2018.manifold", "gan2018.interpolation"}
 
 
+def test_a_loss_beside_the_model_waits_for_a_person(benches: Callable[[str], Workbench]) -> None:
+    changes = [
+        ("return (reconstruction(input, means) + divergence(mean, std)).mean()", "return means, mean, std"),
+        (
+            "            loss = model(images.view(-1, PIXELS))\n",
+            "            images = images.view(-1, PIXELS)\n            means, mean, std = model(images)\n"
+            "            loss = (reconstruction(images, means) + divergence(mean, std)).mean()\n",
+        ),
+    ]
+    bench = benches(COURSE)
+    failing = bench.failing(bench.variant({VAE: changes}), "vae2018.bound", "vae2018.epoch")
+    assert {fact.outcome for fact in failing.values()} == {Outcome.UNDECIDED}
+    assert "a person has to look" in failing["vae2018.epoch"].decisive.message
+
+
+def test_a_size_that_main_reads_from_a_batch_is_known(benches: Callable[[str], Workbench]) -> None:
+    """The hand-out's data set is not handed in, and is blank while such a size is computed."""
+    changes = [
+        (
+            "    def __init__(self, hidden_dim=500, z_dim=20):\n        super().__init__()\n        self.z_dim",
+            "    def __init__(self, x_dims, hidden_dim=500, z_dim=20):\n        super().__init__()\n"
+            "        assert x_dims[-2] * x_dims[-1] == PIXELS\n        self.z_dim",
+        ),
+        ("model = VAE(z_dim", "x_dims = next(iter(data[0])).shape\n    model = VAE(x_dims, z_dim"),
+    ]
+    bench = benches(COURSE)
+    assert bench.failing(bench.variant({VAE: changes}), "vae2018.bound", "vae2018.epoch") == {}
+
+
 UNUSUAL = {
     "images of 64×64 pixels": Outcome.UNDECIDED,
     "images padded to 32×32 pixels in the model": Outcome.UNDECIDED,

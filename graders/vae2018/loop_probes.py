@@ -138,6 +138,11 @@ class _Record:
         first = returned[0] if isinstance(returned, tuple | list) else returned
         if not isinstance(first, Tensor) or first.numel() < 1:
             raise TypeError("VAE.forward should return one number, the average over the batch")
+        if first.numel() not in (1, len(args[0])):
+            raise Undecided(
+                f"VAE.forward returns a tensor of shape {list(first.shape)} and no bound: the loop computes its loss "
+                "elsewhere, and a person has to look"
+            )
         self.several |= first.numel() > 1
         index = len(self.signs)
         sign = self.signs[0] if self.signs else 1.0 if float(first.mean()) > 0 else -1.0

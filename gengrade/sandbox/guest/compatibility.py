@@ -337,7 +337,18 @@ def _restore_range(utils: Any) -> None:
 
 
 def _restore_transforms(transforms: Any) -> None:
+    """Restore the names of transforms, and let images have fewer channels than a mean and a deviation are given for."""
     _add(transforms, {"Scale": transforms.Resize, "RandomSizedCrop": transforms.RandomResizedCrop})
+    original = transforms.functional.normalize
+
+    @functools.wraps(original)
+    def normalize(tensor: Any, mean: Any, std: Any, inplace: bool = False) -> Any:
+        given = isinstance(mean, list | tuple) and isinstance(std, list | tuple)
+        if given and isinstance(tensor, torch.Tensor) and tensor.ndim >= 3:
+            mean, std = mean[: tensor.shape[-3]], std[: tensor.shape[-3]]
+        return original(tensor, mean, std, inplace)
+
+    transforms.functional.normalize = normalize
 
 
 def _restore_filters(image: Any) -> None:
