@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -122,12 +123,27 @@ class PixelFit:
                 "the samples are the means, rounded or cut at a threshold: draw each pixel at random, as "
                 "torch.bernoulli(means) does"
             )
+        return self.misfit(
+            samples,
+            means,
+            lambda expected, share: (
+                f"the samples do not fit their means: among the pixels with a mean near {expected:.3f}, a share of "
+                f"{share:.3f} is 1"
+            ),
+        )
+
+    def misfit(self, samples: Array, means: Array, words: Callable[[float, float], str]) -> str | None:
+        """Say how ones and zeros are no independent draws of these means, both [N, C, H, W]; None if they fit.
+
+        words: says what is wrong if pixels whose mean is near the first number have a share of ones of the second.
+        """
         noise = _Noise.of(samples, means)
         dependence, strength = noise.dependence(self.alpha / TESTS)
         # Strongly dependent draws do not fit their means either, so a strong dependence is reported first.
         if strength > STRONG:
             return dependence
-        return _misfit(samples, means, self.alpha / TESTS) or dependence or noise.repetition(self.alpha / TESTS)
+        shares = _misfit(samples, means, self.alpha / TESTS)
+        return words(*shares) if shares else dependence or noise.repetition(self.alpha / TESTS)
 
 
 def _not_binary(samples: Array, means: Array) -> str:
@@ -146,8 +162,8 @@ def _are_rounded(samples: Array, means: Array, alpha: float) -> bool:
     return improbable and np.array_equal(samples[uncertain], np.round(means[uncertain]))
 
 
-def _misfit(samples: Array, means: Array, alpha: float) -> str | None:
-    """Say in which bin of similar means the share of ones differs from the average mean; None if it fits in all."""
+def _misfit(samples: Array, means: Array, alpha: float) -> tuple[float, float] | None:
+    """Return the average mean and the share of ones in a bin of similar means where they differ; None if all fit."""
     for low, high in pairwise(np.linspace(0, 1, BINS + 1)):
         inside = (means >= low) & (means <= high if high == 1 else means < high)
         if not inside.any():
@@ -155,10 +171,7 @@ def _misfit(samples: Array, means: Array, alpha: float) -> str | None:
         share, expected = float(samples[inside].mean()), float(means[inside].mean())
         least, most = binomial_bounds(int(inside.sum()), expected, alpha, comparisons=BINS)
         if not least - ROUNDING <= share <= most + ROUNDING:
-            return (
-                f"the samples do not fit their means: among the pixels with a mean near {expected:.3f}, a share of "
-                f"{share:.3f} is 1"
-            )
+            return expected, share
     return None
 
 

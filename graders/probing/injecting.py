@@ -44,9 +44,9 @@ def with_logits(output: Any, logits: Tensor) -> Tensor:
     if not isinstance(output, Tensor):
         raise TypeError(f"the decoder should return one tensor, and returned a {type(output).__name__}")
     if logits.dim() == 4 and logits.shape[1] > 1 and output.shape[1:] == logits.shape[1:]:
-        if are_means(output) and bool(((output.sum(dim=1) - 1).abs() < NORMALISED).all()):
+        if _are_probabilities(output):
             return with_values(output, torch.softmax(logits, dim=1))
-        if bool((torch.logsumexp(output, dim=1).abs() < NORMALISED).all()):
+        if _are_logarithms(output):
             return with_values(output, torch.log_softmax(logits, dim=1))
     return with_values(output, torch.sigmoid(logits) if are_means(output) else logits)
 
@@ -67,6 +67,31 @@ def shifted_logits(output: Tensor, shift: Tensor) -> Tensor:
     """Return a decoder's outputs with `shift`, of the size of one image, added to their logits; means stay means."""
     shift = shift.reshape(1, *output.shape[1:]).to(output)
     return torch.sigmoid(torch.logit(output) + shift) if are_means(output) else output + shift
+
+
+def shifted_levels(output: Any, shift: Tensor) -> Tensor:
+    """Return a decoder's outputs [B, L, H, W] with `shift` [L, H, W] added to the logits of its levels.
+
+    Probabilities of levels, and their logarithms, stay what they are.
+    """
+    if not isinstance(output, Tensor):
+        raise TypeError(f"the decoder should return one tensor, and returned a {type(output).__name__}")
+    if output.shape[1:] != shift.shape:
+        return output  # another check judges the decoder
+    shift = shift.to(output)
+    if _are_probabilities(output):
+        return torch.softmax(output.log() + shift, dim=1)
+    return torch.log_softmax(output + shift, dim=1) if _are_logarithms(output) else output + shift
+
+
+def _are_probabilities(output: Tensor) -> bool:
+    """Return whether a decoder's outputs [B, L, H, W] are probabilities of levels."""
+    return are_means(output) and bool(((output.sum(dim=1) - 1).abs() < NORMALISED).all())
+
+
+def _are_logarithms(output: Tensor) -> bool:
+    """Return whether a decoder's outputs [B, L, H, W] are logarithms of probabilities of levels."""
+    return bool((torch.logsumexp(output, dim=1).abs() < NORMALISED).all())
 
 
 def are_means(output: Tensor) -> bool:

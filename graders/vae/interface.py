@@ -1,9 +1,9 @@
 """What the probes of a VAE ask an adapter for, as `package.vae`.
 
 An adapter has the methods that its rubric's checks need, group by group: that of `uva2020` has `WithLoops`, that of
-`uva2021` has `Arithmetic`, `ConvolutionalNetworks` and `Model`, and that of `eecs498` has `WithHeads`. A method raises
-Missing, or whatever the student's code raises. A result of type Any is what the student's code gave, in any form: its
-docstring says what a right one is. Only a type checker reads this file.
+`uva2021` has `Arithmetic`, `ConvolutionalNetworks`, `Model` and `Sampling`, and that of `eecs498` has `WithHeads`. A
+method raises Missing, or whatever the student's code raises. A result of type Any is what the student's code gave, in
+any form: its docstring says what a right one is. Only a type checker reads this file.
 """
 
 from __future__ import annotations
@@ -78,7 +78,10 @@ class Sampling(Protocol):
     """Images from the prior."""
 
     def sample(self, model: nn.Module, n: int) -> Any:
-        """Return samples and means of a VAE, both [n, 1, 28, 28], alone or before other things."""
+        """Return samples of a VAE [n, 1, 28, 28], with their means beside them where the pixels are binary.
+
+        Other things may come after these.
+        """
 
     def manifold(self, decoder: nn.Module, grid_size: int) -> Any:
         """Return a picture of grid_size × grid_size images: what a decoder of 2 latents makes of quantiles."""

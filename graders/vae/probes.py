@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from graders.probing.injecting import gradient_of, shifted_logits, with_code, with_logits, with_part
 from graders.probing.layers import Ends, watch_layers
 from graders.probing.networks import built, described, drive, enlarged, idle_parameter, registration, used_parameters
-from graders.probing.pictures import picture
 from graders.probing.sizes import PIXELS
+from graders.probing.telltales import Telltale, pictured
 from graders.probing.watching import Calls, rows_of, watch
 
 if TYPE_CHECKING:
@@ -411,33 +411,11 @@ def sample(package: VaePackage, n: int, z_dim: int, shift: Tensor, training: boo
     return {**call(), "again": call()}
 
 
-class _Telltale(nn.Module):
-    """A decoder whose images show their latent: the upper half has logit gain·z₀, the lower half gain·z₁."""
-
-    def __init__(self, gain: float) -> None:
-        super().__init__()
-        self.gain = nn.Parameter(torch.tensor(gain))  # A parameter, since some students read its device.
-        self.z_dim = 2
-
-    def forward(self, z: Tensor) -> Tensor:
-        if z.shape[-1:] != (2,):
-            raise ValueError(f"the decoder takes latents of shape [B, 2], and was given {list(z.shape)}")
-        halves = self.gain * z.reshape(-1, 2, 1).to(self.gain)
-        return halves.repeat_interleave(14, dim=1).expand(-1, -1, 28).unsqueeze(1)
-
-    @property
-    def device(self) -> torch.device:
-        return self.gain.device
-
-
 def manifold(package: VaePackage, grid_size: int, gain: float, training: bool = True) -> Manifold:
     """Return the student's picture of a decoder of ours, in either mode, and the latents that it decoded."""
-    decoder = _Telltale(gain).train(training)
-    decoded = watch(decoder)
-    with torch.no_grad():
-        grid = picture(package.vae.manifold(decoder, grid_size))
-    latents = [inputs[0].reshape(-1, 2) for inputs in decoded.inputs]
-    return {"picture": grid, "latents": torch.cat(latents) if latents else torch.zeros(0, 2)}
+    decoder = Telltale(gain).train(training)
+    grid, latents = pictured(decoder, lambda: package.vae.manifold(decoder, grid_size))
+    return {"picture": grid, "latents": latents}
 
 
 def _outputs(which: str, returned: Any) -> list[Tensor]:

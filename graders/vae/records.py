@@ -108,6 +108,20 @@ class Samples(Sample):
     again: Sample
 
 
+class LevelSample(TypedDict):
+    """Samples of levels as returned, and what the decoder was asked meanwhile."""
+
+    samples: Tensor  # [n, 1, 28, 28] in a right answer
+    z: Tensor | None  # [N, z_dim], the decoder's inputs; None if it was not called
+    logits: Tensor | None  # [N, L, 28, 28], the decoder's outputs; None if it was not called
+
+
+class LevelSamples(LevelSample):
+    """The results of two calls of `sample`."""
+
+    again: LevelSample
+
+
 class Manifold(TypedDict):
     """The student's picture of a decoder of ours."""
 

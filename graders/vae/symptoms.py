@@ -124,7 +124,7 @@ def sample(inputs: Inputs, got: Evidence) -> Symptoms:
         passes = z.reshape(-1, n, *z.shape[1:])
         symptoms["latents decoded again"] = (float(np.all(passes == passes[0])), 0.0)
         z, logits = z[:n], logits[:n]
-    symptoms |= _spread(z)
+    symptoms |= spread_of(z)
     if logits.shape != means.shape or logits.shape != samples.shape:
         return symptoms
     probabilities = expit(logits)
@@ -150,8 +150,8 @@ def _shared(draws: Array, axis: int) -> float:
     return 1 - float(np.mean(np.diff(draws, axis=axis) ** 2)) / max(2 * float(np.mean(draws**2)), 1e-9)
 
 
-def _spread(z: Array) -> Numbers:
-    """Describe whether all latents are equal, or else the shares of their numbers below `POINTS`."""
+def spread_of(z: Array) -> Numbers:
+    """Describe latents [N, …]: whether all latents are equal, or else the shares of their numbers below `POINTS`."""
     rows = z.reshape(len(z), -1)
     if len(rows) > 1 and np.allclose(rows, rows[0]):
         return {"latents are one and zero": (np.array([1.0, float(np.allclose(rows, 0))]), 0.0)}
@@ -181,6 +181,17 @@ def manifold(inputs: Inputs, got: Evidence) -> Symptoms:
         got.tensor("latents", shape=(UpTo(MOST_LATENTS), 2), finite=False),
         got.tensor("picture", finite=False),
     )
+    symptoms, tiles = layout_of(latents, picture, grid_size)
+    if tiles is None:
+        return symptoms
+    return symptoms | {"what is shown": (_shown(tiles, gain * latents), 0.0)}
+
+
+def layout_of(latents: Array, picture: Array, grid_size: int) -> tuple[Numbers, Array | None]:
+    """Describe the latents [N, 2] of a picture and its tiles; return the brightness of both halves of these, [N, 2].
+
+    There is no brightness, but None, if the picture is no grid of N tiles.
+    """
     axes = sorted((np.unique(np.round(column, 4)) for column in latents.T), key=len)
     pairs = np.unique(np.round(latents, 4), axis=0)
     extents = [_extent(count, grid_size) for count in (len(latents), len(pairs), *map(len, axes))]
@@ -191,13 +202,11 @@ def manifold(inputs: Inputs, got: Evidence) -> Symptoms:
     symptoms["spacing"] = (_spacing(axes[-1], grid_size), 0.1)
     side = round(np.sqrt(len(latents)))
     if picture.ndim != 3 or side**2 != len(latents):
-        return symptoms
+        return symptoms, None
     columns = tiles_in_a_row(picture, len(latents))
     symptoms["tiles in a row"] = (float(columns - side if abs(columns - side) <= 1 else columns), 0.0)
     tiles = tiles_of(picture, side)
-    if tiles is None:
-        return symptoms
-    return symptoms | {"what is shown": (_shown(tiles.reshape(-1, 2), gain * latents), 0.0)}
+    return symptoms, None if tiles is None else tiles.reshape(-1, 2)
 
 
 def _extent(count: int, grid_size: int) -> float:

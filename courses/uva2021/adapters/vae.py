@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from gengrade.sandbox.guest.errors import Missing
 from graders.adapting.calling import accepts, call
 from graders.adapting.loading import Modules
-from graders.adapting.members import EncoderAndDecoder
+from graders.adapting.members import EncoderAndDecoder, method
 
 LEARNING_RATE = 1e-3  # the hand-out's
 
@@ -58,6 +58,14 @@ class VaeContract(EncoderAndDecoder):
         model: nn.Module = call(vae, asked | ({"lr": LEARNING_RATE} if accepts(vae, "lr") else {}))
         return model
 
+    def sample(self, model: nn.Module, n: int) -> Any:
+        """Return the samples [n, 1, 28, 28] of VAE.sample, alone or before other things."""
+        return call(method(model, "sample", "VAE"), {"batch_size": n})
+
+    def manifold(self, decoder: nn.Module, grid_size: int) -> Any:
+        """Return the student's picture of grid_size × grid_size images of a decoder with 2 latents."""
+        return call(self._function("visualize_manifold"), {"decoder": decoder, "grid_size": grid_size})
+
     def _network(self, name: str, num_input_channels: int, num_filters: int, z_dim: int) -> Any:
         asked = {"num_input_channels": num_input_channels, "num_filters": num_filters, "z_dim": z_dim}
         return call(self._modules.find(name, "cnn_encoder_decoder", "train_pl"), asked)
@@ -77,9 +85,9 @@ def _given(stem: str) -> ModuleType:
 
 
 if TYPE_CHECKING:  # mypy compares the class with what the family's probes ask for
-    from graders.vae.interface import Arithmetic, ConvolutionalNetworks, Model
+    from graders.vae.interface import Arithmetic, ConvolutionalNetworks, Model, Sampling
 
-    class _Asked(Arithmetic, ConvolutionalNetworks, Model, Protocol): ...
+    class _Asked(Arithmetic, ConvolutionalNetworks, Model, Sampling, Protocol): ...
 
     def _adapter(modules: Modules) -> _Asked:
         return VaeContract(modules)

@@ -70,6 +70,68 @@ RIGHT: dict[str, Changes] = {
     },
 }
 
+SAMPLES = (
+    "        probabilities = self.decoder(torch.randn(batch_size, self.z_dim, device=self.device)).softmax(dim=1)\n"
+    "        levels = torch.multinomial(probabilities.permute(0, 2, 3, 1).reshape(-1, LEVELS), 1)\n"
+    "        return levels.reshape(batch_size, 1, 28, 28)\n"
+)
+PICTURE = '    return make_grid(torch.einsum("blhw,l->bhw", probabilities, levels).unsqueeze(1), nrow=grid_size)'
+RIGHT |= {
+    "a draw for each pixel by itself": {
+        MODEL: (
+            SAMPLES,
+            "        logits = self.decoder(torch.randn(batch_size, self.z_dim))\n"
+            "        x = torch.zeros(batch_size, 1, 28, 28)\n"
+            "        for b in range(batch_size):\n            for i in range(28):\n"
+            "                for j in range(28):\n"
+            "                    p = torch.softmax(logits[b, :, i, j].float(), dim=0)\n"
+            "                    x[b, 0, i, j] = torch.multinomial(p, 1)\n"
+            "        return x\n",
+        )
+    },
+    "draws by the noise of Gumbel": {
+        MODEL: (
+            SAMPLES,
+            "        logits = self.decoder(sample_reparameterize(torch.zeros(batch_size, self.z_dim), torch.ones(1)))\n"
+            "        return (logits - (-torch.rand_like(logits).log()).log()).argmax(dim=1, keepdim=True).float()\n",
+        )
+    },
+    "draws from the cumulated probabilities, and their latents": {
+        MODEL: (
+            SAMPLES,
+            "        z = torch.randn(batch_size, self.z_dim)\n"
+            "        cdf = self.decoder(z).softmax(dim=1).cumsum(dim=1)[:, :-1]\n"
+            "        return (torch.rand(batch_size, 1, 28, 28) > cdf).sum(dim=1, keepdim=True), z\n",
+        )
+    },
+    "images that are decoded one by one": {
+        MODEL: (
+            "self.decoder(torch.randn(batch_size, self.z_dim, device=self.device)).softmax",
+            "torch.cat([self.decoder(torch.randn(1, self.z_dim)) for _ in range(batch_size)]).softmax",
+        )
+    },
+    "a picture of draws": {
+        UTILS: (
+            PICTURE,
+            "    drawn = torch.distributions.Categorical(probs=probabilities.permute(0, 2, 3, 1)).sample()\n"
+            "    return make_grid(drawn.unsqueeze(1).float(), nrow=grid_size, padding=0)",
+        )
+    },
+    "a picture of the likeliest levels, normalised": {
+        UTILS: (
+            PICTURE,
+            "    imgs = probabilities.argmax(dim=1, keepdim=True).float()\n"
+            "    return make_grid(imgs, nrow=grid_size, normalize=True, pad_value=0.5)",
+        )
+    },
+    "a picture with exchanged axes": {
+        UTILS: (
+            "decoder(torch.cartesian_prod(quantiles, quantiles))",
+            "decoder(torch.cartesian_prod(quantiles, quantiles.flip(0)).flip(1))",
+        )
+    },
+}
+
 ALTERNATIVE: Changes = {
     UTILS: ("mean + std * torch.randn_like(mean)", "torch.empty_like(std).normal_() * std + mean"),
     NETWORKS: [("nn.GELU()", "nn.LeakyReLU(0.2)"), ("padding=1, stride=2),  # 28 → 14", "padding=1, stride=2),")],
@@ -77,6 +139,39 @@ ALTERNATIVE: Changes = {
 }
 
 UNNAMED: dict[str, Unnamed] = {
+    "levels from 1 to 16": Unnamed(
+        {MODEL: ("return levels.reshape", "return 1 + levels.reshape")}, ("vae.level_samples",), "no levels"
+    ),
+    "levels that are drawn with a temperature": Unnamed(
+        {MODEL: (".softmax(dim=1)\n        levels", ".div(0.7).softmax(dim=1)\n        levels")},
+        ("vae.level_samples",),
+        "not drawn from the softmax",
+    ),
+    "noise that all images share": Unnamed(
+        {
+            MODEL: (
+                SAMPLES,
+                "        logits = self.decoder(torch.randn(batch_size, self.z_dim))\n"
+                "        noise = -(-torch.rand(1, LEVELS, 28, 28).log()).log()\n"
+                "        return (logits + noise).argmax(dim=1, keepdim=True)\n",
+            )
+        },
+        ("vae.level_samples",),
+        "different images are not independent",
+    ),
+    "latents with half of the deviation": Unnamed(
+        {MODEL: ("torch.randn(batch_size, self.z_dim, device", "0.5 * torch.randn(batch_size, self.z_dim, device")},
+        ("vae.level_samples",),
+        "prior",
+    ),
+    "a grid of fixed size": Unnamed(
+        {UTILS: ("    percentiles =", "    grid_size = 20\n    percentiles =")}, ("vae.level_manifold",), "grid_size"
+    ),
+    "a picture of one level's probability": Unnamed(
+        {UTILS: (PICTURE, "    return make_grid(probabilities[:, 15:], nrow=grid_size)")},
+        ("vae.level_manifold",),
+        "",
+    ),
     "half of the levels": Unnamed(
         {NETWORKS: (DECODED, "        return self.net(z)[:, ::2]")}, ("vae.levels", "vae.level_loss"), "shape"
     ),

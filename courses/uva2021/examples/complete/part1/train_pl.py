@@ -23,6 +23,13 @@ class VAE(pl.LightningModule):
         bpd = elbo_to_bpd(L_rec + L_reg, imgs.shape)
         return L_rec, L_reg, bpd
 
+    @torch.no_grad()
+    def sample(self, batch_size):
+        z = torch.randn(batch_size, self.hparams.z_dim, device=self.device)
+        probs = torch.softmax(self.decoder(z), dim=1)
+        x_samples = torch.distributions.Categorical(probs.permute(0, 2, 3, 1)).sample()
+        return x_samples.unsqueeze(1)
+
     def configure_optimizers(self):
         return torch.optim.Adam(self.parameters(), lr=self.hparams.lr)
 

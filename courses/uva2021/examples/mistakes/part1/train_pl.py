@@ -23,6 +23,12 @@ class VAE(pl.LightningModule):
         bpd = elbo_to_bpd(L_rec + L_reg, imgs.shape)
         return L_rec, L_reg, bpd
 
+    @torch.no_grad()
+    def sample(self, batch_size):
+        z = torch.randn(batch_size, self.hparams.z_dim, device=self.device)
+        x_samples = self.decoder(z).argmax(dim=1, keepdim=True)
+        return x_samples
+
     def configure_optimizers(self):
         return torch.optim.Adam(self.parameters(), lr=self.hparams.lr)
 
