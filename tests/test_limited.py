@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import resource
 import signal
@@ -134,6 +135,21 @@ def test_runs_are_the_parents() -> None:
     assert [request.seed for request, _ in student.runs] == [0, 0]
     np.testing.assert_array_equal(student.runs[0][0].inputs["x"], sent)
     assert [sorted(symptoms) for symptoms in report.symptoms] == [["result.x"], ["result"]]
+
+
+def test_a_test_can_ask_for_every_kind_of_run() -> None:
+    """Two trainings' measures waited for a person, for everybody: the child had no `on_theirs`."""
+    kinds = [name for name, each in inspect.getmembers(Subject, inspect.isfunction) if not name.startswith("_")]
+    runs = [name for name in kinds if "probe" in inspect.signature(getattr(Subject, name)).parameters]
+    assert set(runs) >= {"run", "again", "once", "on_theirs"}
+
+    def test(student: Subject) -> None:
+        student.run(PROBE)
+        for name in runs:
+            assert getattr(student, name)(PROBE).text() == name
+
+    ours = subject(passed("first"), *(passed(name) for name in runs), ours=True)
+    assert called(test, ours).error is None
 
 
 def test_what_a_run_raises_ends_the_test() -> None:

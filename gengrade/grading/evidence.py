@@ -159,12 +159,16 @@ class Evidence:
         field._expect_at_most(len(field._tree), most, "characters")
         return field._tree
 
-    def list(self, name: str | None = None, *, most: int = MOST_ITEMS) -> list[Evidence]:
-        """Return the items of a list with at most `most` items."""
+    def list(self, name: str | None = None, *, most: int = MOST_ITEMS, exactly: int | None = None) -> list[Evidence]:
+        """Return the items of a list with at most `most` items, or with exactly as many as the probe gives."""
         field = self._pick(name)
         if not isinstance(field._tree, list):
             raise Mismatch(f"{field._name} is not a list", got=describe(field._tree))
         field._expect_at_most(len(field._tree), most, "items")
+        if exactly is not None and len(field._tree) != exactly:
+            raise Mismatch(
+                f"{field._name} has another number of items", expected=str(exactly), got=str(len(field._tree))
+            )
         return [Evidence(item, f"{field._name} {index + 1}") for index, item in enumerate(field._tree)]
 
     def names(self, *, most: int = MOST_ITEMS) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ a picture. Five properties are deliberate:
 2. The kernel ends a child that uses too much, even inside a call of numpy, and the parent continues with the next test.
    The child's memory is freed with it.
 3. A child that a limit ended fails the student's check (`TooMuch`). If it ends otherwise, or raises an exception, that
-   is a fault of the harness (`GraderFault`). For failed arithmetic (`ArithmeticFault`) the plugin finds out whether the
-   student's numbers caused it.
+   is a fault of the harness (`GraderFault`). If it failed in computing with arrays (`ComputingFault`), the plugin finds
+   out whether the student's numbers caused it.
 4. A verdict is final. Symptoms are read after it, with limits of their own, and are left out if they take too much.
 5. The child is a copy of this program and sends only what this program made; it forwards no bytes of a guest.
 """
@@ -39,6 +39,8 @@ from gengrade.grading.subject import Subject, plain
 from gengrade.grading.symptoms import Symptoms, read
 from gengrade.sandbox import Request, Run
 
+# What numpy raises for numbers that it cannot compute with, and for sizes that do not fit.
+_COMPUTING: Final = (ArithmeticError, np.linalg.LinAlgError, ValueError, IndexError)
 _MEMORY_SHARE: Final = 0.5  # a child that ends without a report after using this share of its memory ran out of it
 
 
@@ -76,8 +78,11 @@ class GraderFault(RuntimeError):
     """The code of a test raised an exception, or its process died: a fault of the harness, with a description."""
 
 
-class ArithmeticFault(GraderFault):
-    """The code of a test failed in arithmetic, with its own numbers or with those of the evidence."""
+class ComputingFault(GraderFault):
+    """The code of a test failed in computing with arrays: in arithmetic, or for their sizes.
+
+    The arrays may be its own, or those of the evidence.
+    """
 
 
 class _Stopped(BaseException):
@@ -115,6 +120,9 @@ class _Remote:
 
     def once(self, probe: Probe, **inputs: Any) -> Evidence:
         return self._ask("once", probe, inputs)
+
+    def on_theirs(self, probe: Probe, **inputs: Any) -> Evidence:
+        return self._ask("on_theirs", probe, inputs)
 
     def _ask(self, how: str, probe: Probe, inputs: Mapping[str, Any]) -> Evidence:
         self._channel.send((self._name, how, probe, {name: plain(value) for name, value in inputs.items()}))
@@ -257,8 +265,8 @@ def _tried(
         error = NotAsked(raised.reason, raised.unless)
     except MemoryError:
         error = _too_large(allowance)
-    except (ArithmeticError, np.linalg.LinAlgError) as raised:
-        error = ArithmeticFault("".join(traceback.format_exception(raised)))
+    except _COMPUTING as raised:
+        error = ComputingFault("".join(traceback.format_exception(raised)))
     except BaseException as raised:
         error = GraderFault("".join(traceback.format_exception(raised)))
     return Report(recorded, figures, error)

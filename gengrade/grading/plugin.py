@@ -21,7 +21,7 @@ from gengrade.grading.checks import Declaration, Passed, declaration, title
 from gengrade.grading.diagnosis import Call, Tested
 from gengrade.grading.evidence import Mismatch, NotAsked
 from gengrade.grading.figures import Gallery, Show, import_drawing
-from gengrade.grading.limited import ALLOWANCES, ArithmeticFault, GraderFault, Report, confined
+from gengrade.grading.limited import ALLOWANCES, ComputingFault, GraderFault, Report, confined
 from gengrade.grading.rng import Rng, derive
 from gengrade.grading.subject import BudgetUsedUp, NotRecorded, ProbeFailed, Subject
 from gengrade.grading.symptoms import Symptoms
@@ -241,14 +241,14 @@ class GradingPlugin:
         self._hang(report.figures)
         self.observed.used[pyfuncitem.name] = Used(report.seconds, report.memory_mb)
         self._add(OWN_CODE, report.seconds)
-        if isinstance(report.error, ArithmeticFault) and self._holds_for_ours(pyfuncitem):
-            fail("Your answer contains numbers that are too large or too small to compute with")
+        if isinstance(report.error, ComputingFault) and self._holds_for_ours(pyfuncitem):
+            fail("Your answer cannot be computed with: some numbers are too large or too small, or there are too few")
         if report.error is not None:
             raise report.error
         return True
 
     def _holds_for_ours(self, item: pytest.Function) -> bool:
-        """Return whether a test works with the reference, so that the student's numbers made its arithmetic fail."""
+        """Return whether a test works with the reference, so that the student's numbers made it fail."""
         declared = _declared(item)
         assert declared is not None
         arguments = {name: item.funcargs[name] for name in inspect.signature(item.function).parameters}
