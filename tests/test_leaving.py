@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
-from textwrap import dedent
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from gengrade.choices import CheckKind
-from gengrade.course import courses, find
-from gengrade.facts import Outcome, TestFact
-from gengrade.grading import session
-from gengrade.grading.checks import Known, known, with_needs
-from gengrade.grading.plugin import GradingPlugin
-from gengrade.grading.subject import Circumstances, Subject
+from gengrade.course import courses
+from gengrade.facts import Outcome
+from gengrade.grading.checks import known, with_needs
 from gengrade.home import HOME
 from gengrade.rubric import Rubric
-from gengrade.sandbox import Limits
+from tests.support.graders import graded
 
 # Tests that may end without a question and name no check that judges the mistake: why nothing is left to be judged.
 NOTHING_TO_ASK = {
@@ -31,35 +24,6 @@ NOTHING_TO_ASK = {
     "the encoder draws numbers in training mode": "other tests of the check ask in eval mode and with given noise",
     "the loop does not call p_sample": "another test of the check judges the images of such a loop",
 }
-
-
-def graded(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str, *, wanted: frozenset[str] = frozenset({"one", "two"})
-) -> tuple[dict[str, list[TestFact]], list[str]]:
-    """The facts of the tests of a grader that decides the checks "one" and "two", and the faults."""
-    file = tmp_path / "grader.py"
-    file.write_text(
-        "from gengrade.grading import Passed, check, expect, fail, not_asked\n"
-        "from gengrade.sandbox import InfraError\n" + dedent(code)
-    )
-    monkeypatch.setattr(session, "known", lambda: {each: Known(each, "grader", CheckKind.UNIT, ()) for each in wanted})
-    monkeypatch.setattr(session, "module_path", lambda module: file)
-    sandbox: Any = SimpleNamespace(starting=0.0)
-    subject = Subject(Path("/"), "tree", sandbox, None, Circumstances(find("uva2020"), "", "cpu", 1, {}))
-    plugin = GradingPlugin(
-        subject,
-        subject,
-        lambda: None,  # type: ignore[arg-type, return-value]
-        wanted=wanted,
-        secret=b"",
-        limits=lambda check, kind: Limits(),
-        folder=tmp_path,
-        tell=lambda message: None,
-        names={},
-        needs={},
-    )
-    observed = session.run_session(plugin, wanted)
-    return observed.tests, observed.faults
 
 
 LEFT = """

@@ -22,6 +22,7 @@ from gengrade.grading.limited import Allowance, GraderFault, Report, TooMuch, co
 from gengrade.grading.subject import Circumstances, ProbeFailed, Subject
 from gengrade.sandbox import InfraError, Request, Run
 from tests.support.children import children
+from tests.support.graders import graded
 
 SHORT = Allowance(seconds=2, memory_mb=512)
 PROBE = probes.vae.kld
@@ -209,6 +210,34 @@ def test_any_other_end_is_our_fault(test: Callable[[], None], words: str) -> Non
     report = called(test)
     assert isinstance(report.error, GraderFault)
     assert words in str(report.error)
+
+
+EMPTY = """
+    @check("one")
+    def test_one(student: Subject) -> None:
+        found = [each.number() for each in student.run(probes.vae.kld).list()]
+        expect({}, "another number")
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "outcome"),
+    [
+        ("max(found) == 1", Outcome.FAILED),
+        ("found[0] == 1", Outcome.FAILED),
+        ("1 / sum(found) == 1", Outcome.FAILED),
+        ("found.size == 1", Outcome.INFRA),  # which fails for the reference, too
+        ("{1.0: True}[sum(found)]", Outcome.INFRA),  # nothing that computing with arrays raises
+    ],
+)
+def test_an_answer_of_another_length_is_the_students_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, asked: str, outcome: Outcome
+) -> None:
+    """A student could turn a failure into a fault of ours, by a list of another length."""
+    tests, _ = graded(
+        monkeypatch, tmp_path, EMPTY.format(asked), wanted=frozenset({"one"}), student=[], reference=[1.0]
+    )
+    assert [test.outcome for test in tests["one"]] == [outcome]
 
 
 def test_a_verdict_stands_whatever_its_symptoms_take(monkeypatch: pytest.MonkeyPatch) -> None:
