@@ -13,6 +13,7 @@ import pytest
 from torch import nn
 
 from gengrade.parts import Part
+from gengrade.sandbox.guest.blank_data import blank_data, loaders
 from gengrade.sandbox.guest.compatibility import import_torchvision
 from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.adapting.calling import answered, call
@@ -204,6 +205,17 @@ def test_blank_images_are_there_for_arguments_alone(tmp_path: Path) -> None:
     )
     with pytest.raises(RuntimeError, match="Dataset not found"):
         call(function, LOOP)
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_loaders_of_a_hand_out_are_blank_for_arguments_alone(labelled: bool) -> None:
+    data = loaders("mnist.py was not handed in", labelled=labelled)
+    with blank_data(), blank_data():
+        train, _, _ = data(root="data", batch_size=32, download=True)
+    batch = next(iter(train))
+    assert (batch[0] if labelled else batch).shape == (32, 1, 28, 28)
+    with pytest.raises(Missing, match=r"mnist\.py was not handed in"):
+        data()
 
 
 def test_nothing_of_main_runs_but_what_is_needed(tmp_path: Path) -> None:

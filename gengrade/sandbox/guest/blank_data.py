@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
 from gengrade.sandbox.guest.errors import Missing
 
@@ -40,18 +40,19 @@ def blank_data() -> Iterator[None]:
             setattr(mnist, name, function)
 
 
-def loaders(otherwise: str) -> Callable[..., tuple[DataLoader[Tensor], ...]]:
+def loaders(otherwise: str, *, labelled: bool) -> Callable[..., tuple[DataLoader[Any], ...]]:
     """Return a function in the place of a hand-out's, which returns loaders of images for three splits.
 
-    Within `blank_data` their images [B, 1, 28, 28] are blank; at any other time the function raises Missing, which says
-    the sentence `otherwise`.
+    Within `blank_data` their images [B, 1, 28, 28] are blank, alone or with labels [B]; at any other time the function
+    raises Missing, which says the sentence `otherwise`.
     """
 
-    def blank(*_: object, batch_size: int = 128, **__: object) -> tuple[DataLoader[Tensor], ...]:
+    def blank(*_: object, batch_size: int = 128, **__: object) -> tuple[DataLoader[Any], ...]:
         if not _BLANK.get():
             raise Missing(otherwise)
         images: Any = torch.zeros(_IMAGES, 1, _SIDE, _SIDE)
-        return tuple(DataLoader(images, batch_size=batch_size) for _ in range(3))
+        data = TensorDataset(images, torch.zeros(_IMAGES, dtype=torch.int64)) if labelled else images
+        return tuple(DataLoader(data, batch_size=batch_size) for _ in range(3))
 
     return blank
 
