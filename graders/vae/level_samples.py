@@ -113,13 +113,14 @@ def _levels(got: Evidence) -> Array:
         expected="levels 0, 1, … 15",
         got=f"numbers {span}",
     )
+    levels = samples.round()
     expect(
-        bool((samples == samples.round()).all()) and lowest >= 0 and highest < LEVELS,
+        bool((np.abs(samples - levels) < INJECTED).all()) and levels.min() >= 0 and levels.max() < LEVELS,
         "the samples are no levels: draw one of 0 … 15 for each pixel, instead of a mean, a probability or a logit",
         expected="levels 0, 1, … 15",
         got=f"numbers {span}",
     )
-    return samples
+    return levels
 
 
 def _probabilities(logits: Array) -> Array:
