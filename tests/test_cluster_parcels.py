@@ -56,6 +56,28 @@ def test_links_do_not_travel(tmp_path: Path) -> None:
         packed(_submission(tmp_path / "gone"))
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("../doe", tarfile.REGTYPE),
+        ("0/../../doe", tarfile.REGTYPE),
+        ("/doe", tarfile.REGTYPE),
+        ("0/doe", tarfile.SYMTYPE),
+        ("0/doe", tarfile.LNKTYPE),
+        ("0/doe", tarfile.FIFOTYPE),
+    ],
+)
+def test_nothing_else_is_unpacked(tmp_path: Path, name: str, kind: bytes) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        entry = tarfile.TarInfo(name)
+        entry.type, entry.linkname = kind, "/etc/passwd"
+        archive.addfile(entry)
+    with pytest.raises(Unpackable, match="a parcel holds"):
+        unpacked(buffer.getvalue(), _submission(tmp_path / "doe"), tmp_path / "there")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_facts_come_back_under_the_seal(tmp_path: Path) -> None:
     source = tmp_path / "doe"
     source.mkdir()
