@@ -10,16 +10,18 @@ Left open by the hand-out, and decided for the student:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from gengrade.arrays import Array
-from gengrade.grading import Evidence, Passed, Rng, Subject, check, expect, not_asked, probes
-from graders.common.statistics import GaussianFit, declare
+from gengrade.arrays import Array, Integers
+from gengrade.grading import Evidence, Passed, Rng, Subject, check, expect, fail, not_asked, probes
+from graders.common.statistics import ALPHA, GaussianFit, Independence, declare
 from graders.flow_matching.changes import are_equal, changed, outputs_of, passes_of, seed_of, shaped
-from graders.flow_matching.losses import Known, judge_times, judge_value, last
-from graders.flow_matching.times import UniformTimes
+from graders.flow_matching.coins import Coins, judge_labels
+from graders.flow_matching.guidance import CLASSES, ETAS, NULL_LABEL, judge_guided
+from graders.flow_matching.losses import BOTH, LEAST_BATCH, MOST_CALLS, SMALL_BATCHES, Known, Times, last, sizes_of
 
 BLOCKS = "flow_matching.blocks"
 LATENT, NOISE_ID = "flow_matching.latent_loss", "flow_matching.latent_noise"
@@ -27,16 +29,15 @@ WIDTHS: Final = (16, 32, 64, 128)  # the hand-out's numbers of channels
 SIDE: Final = 32  # of an image
 NARROW: Final = 32  # channels of a block on its own; norms may want groups of up to so many
 FIELD: Final = 8  # side of its image
-BATCH: Final = 1_000
 LATENTS: Final = (2, 2, 2)  # shape of a latent
-ETA: Final = 0.3
-CLASSES: Final = 7
-NULL_LABEL: Final = 7
+NEAR: Final = 0.9  # correlation of latents with their means, which is 0.98 for the right noise
 BETAS: Final = [0.3, 0.6]
 CLOSE: Final = 2e-3  # relative tolerance on gradients
 
-TIMES = declare(LATENT, "times of a batch", UniformTimes(BATCH))
-NOISE = declare(NOISE_ID, "(z − mean) / exp(logvar/2)", GaussianFit(BATCH, 8))
+TIMES = Times.of(LATENT, ALPHA / 2)
+COINS = Coins.of(LATENT, cases=2, alpha=ALPHA / 2)  # small batches and large ones
+NOISE = declare(NOISE_ID, "(z − mean) / exp(logvar/2)", GaussianFit(SMALL_BATCHES * BOTH // 2, 8, ALPHA / 3), cases=2)
+NOISE_OF_CALLS = declare(NOISE_ID, "the noise of two batches", Independence(8 * LEAST_BATCH, ALPHA / 3))
 
 
 @check(BLOCKS)
@@ -177,50 +178,93 @@ def test_loss_on_latents(student: Subject, rng: Rng) -> None:
 
     Rombach et al. 2022, section 3.2; Ho & Salimans 2022, algorithm 1.
     """
-    got, known, images = _latent(student, rng)
-    asked = [each.integer() for each in got.list("asked")]
-    expect(asked[-1:] == [BATCH], "the loss does not draw batch_size images: images, labels = self.mnist.sample(…)")
+    asked = _latent(student, rng)
+    sources = [_judge_latents(call.got, call.known, call.images) for call in asked.calls]
+    means = np.concatenate([call.known.data.astype(np.float64).ravel() for call in asked.calls])
+    latents = np.concatenate([each.ravel() for each in sources])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        follows = float(np.corrcoef(means, latents)[0, 1]) > NEAR
+    expect(follows, "the path is not given the latents of the images: z is drawn from N(mean, exp(logvar))")
+    judge_guided([(call.got, call.known) for call in asked.calls], TIMES, plain=True, sources=sources)
+    given = [last(call.got, "model")["labels"] for call in asked.calls]
+    large, again, *small = judge_labels(given, [call.labels for call in asked.calls], NULL_LABEL)
+    for group in ([large, again], small):
+        COINS.judge(group, asked.eta)
+
+
+def _judge_latents(got: Evidence, known: Known, images: Array) -> Array:
+    """Fail unless the autoencoder was given the images that were drawn; return the latents that the path was given."""
+    n, asked = len(images), [each.integer() for each in got.list("asked", most=MOST_CALLS)]
+    expect(asked[-1:] == [n], "the loss does not draw batch_size images: images, labels = self.mnist.sample(…)")
     encoded = got.list("encoded")
     expect(bool(encoded), "the loss never asks the autoencoder for the latents of the images: self.vae.encode(images)")
-    rolled = [np.roll(images, calls, axis=0) for calls in range(len(asked))]
     shown = encoded[0].tensor(finite=False)
-    expect(any(are_equal(shown, each) for each in rolled), "the autoencoder is not given the images that were drawn")
-    expect(not got.flag("through"), "gradients flow into the autoencoder, which is not trained here: use torch.no_grad")
-    expect(bool(got.list("model")), "the loss never calls self.model")
-    model = last(got, "model")
-    expect(not model.is_none("labels"), "the model is not given labels: call self.model(x, t, y)")
-    expect(np.allclose(model.tensor("points", shape=known.drawn.shape), known.drawn), "the model is given other points")
-    times = model.tensor("times")
     expect(
-        times.shape in ((BATCH,), (BATCH, 1, 1, 1)),
-        "each latent should have a time of its own",
-        expected=f"shape [{BATCH}] or [{BATCH}, 1, 1, 1]",
-        got=f"shape {list(times.shape)}",
+        any(are_equal(shown, np.roll(images, calls, axis=0)) for calls in range(len(asked))),
+        "the autoencoder is not given the images that were drawn",
     )
-    judge_times(times.reshape(-1), TIMES)
-    judge_value(got, known.residuals("field"), known, "field")
+    expect(not got.flag("through"), "gradients flow into the autoencoder, which is not trained here: use torch.no_grad")
+    expect(bool(got.list("path")), "the loss never calls self.path.sample_conditional_path")
+    return last(got, "path").tensor("points", shape=known.data.shape)
 
 
 @check(NOISE_ID, leaves_to=(LATENT,))
 def test_latents_are_draws(student: Subject, rng: Rng, passed: Passed) -> None:
     """The latents are draws from N(mean, exp(logvar)), with new noise for each number."""
-    got, known, _ = _latent(student, rng)
+    asked = _latent(student, rng)
     if not passed(LATENT):
         not_asked("the loss is wrong otherwise", unless=(LATENT,))
-    noise = (last(got, "path").tensor("points", shape=known.data.shape) - known.data) / np.exp(LOGVAR / 2)
-    expect(float(np.abs(noise).max()) > 1e-3, "the latents are the means: add exp(logvar/2) · ε, ε from randn_like")
-    problem = NOISE.problem(noise.reshape(BATCH, -1))
-    expect(problem is None, f"(z − mean)/exp(logvar/2) is not drawn from N(0, I): {problem}")
+    large, again, *small = (call.noise(asked.logvar) for call in asked.calls)
+    expect(float(np.abs(large).max()) > 1e-3, "the latents are the means: add exp(logvar/2) · ε, ε from randn_like")
+    for noise in (large, np.concatenate(small)):
+        problem = NOISE.problem(noise)
+        expect(problem is None, f"(z − mean)/exp(logvar/2) is not drawn from N(0, I): {problem}")
+    correlation = NOISE_OF_CALLS.correlation(large, again)
+    if correlation is not None:
+        fail(
+            "two batches of latents have the same noise: draw new noise for each, and do not set the seed in "
+            "get_train_loss",
+            got=f"a correlation of {correlation:.3f}",
+        )
 
 
-LOGVAR: Final = -1.2  # neither 0, nor a number for which exp(logvar) and exp(logvar/2) are alike
+@dataclass(frozen=True)
+class _Call:
+    """A loss on latents: its evidence, the numbers of path and model, the images, and their labels."""
+
+    got: Evidence
+    known: Known
+    images: Array
+    labels: Integers
+
+    def noise(self, logvar: float) -> Array:
+        """Return the noise [B, d] of the latents, in standard deviations."""
+        latents = last(self.got, "path").tensor("points", shape=self.known.data.shape)
+        return np.asarray((latents - self.known.data) / np.exp(logvar / 2)).reshape(len(latents), -1)
 
 
-def _latent(student: Subject, rng: Rng) -> tuple[Evidence, Known, Array]:
-    """Return the evidence of a loss on latents, the numbers of path and model, and the images."""
-    known, images = Known.random(rng, BATCH, *LATENTS), rng.normal(BATCH, 1, 4, 4)
+@dataclass(frozen=True)
+class _Asked:
+    """The losses of one trainer, the logarithm of the latents' variance, and the probability of dropping a label."""
+
+    calls: list[_Call]
+    logvar: float
+    eta: float
+
+
+def _latent(student: Subject, rng: Rng) -> _Asked:
+    """Return the losses on latents for batches of the sizes of `sizes_of`."""
+    sizes = sizes_of(rng)
+    known, images = Known.random(rng, max(sizes), *LATENTS), rng.normal(max(sizes), 1, 4, 4)
+    labels = rng.integers(0, CLASSES, max(sizes))
+    # Neither 0, nor a number for which exp(logvar) and exp(logvar/2) are alike.
+    logvar = float(rng.uniform(-1.4, -0.8, 1)[0])
+    eta = float(rng.uniform(*list(ETAS.values())[rng.integer(0, len(ETAS))], 1)[0])
     inputs: dict[str, Any] = {"x": known.drawn, "field": known.targets["field"], "outputs": known.outputs}
-    inputs |= {"images": images, "mean": known.data, "logvar": LOGVAR}
-    setting: dict[str, Any] = {"labels": rng.integers(0, CLASSES, BATCH), "eta": ETA, "null_label": NULL_LABEL}
-    got = student.run(probes.flow_matching.network.latent, **inputs, **setting)
-    return got, known, images.astype(np.float64)
+    inputs |= {"images": images, "mean": known.data, "logvar": logvar, "labels": labels}
+    got = student.run(probes.flow_matching.network.latent, **inputs, eta=eta, null_label=NULL_LABEL, sizes=sizes)
+    calls = [
+        _Call(each, known.first(n), images[:n].astype(np.float64), labels[:n])
+        for each, n in zip(got.list("calls", exactly=len(sizes)), sizes, strict=True)
+    ]
+    return _Asked(calls, logvar, eta)

@@ -16,7 +16,7 @@ from graders.probing.networks import built, described, registration
 
 if TYPE_CHECKING:
     from graders.flow_matching.interface import FlowMatchingPackage
-    from graders.flow_matching.records import Image, LatentLoss, Passes, VaeGradients, VaeLoss
+    from graders.flow_matching.records import Image, LatentLoss, LatentLosses, Passes, VaeGradients, VaeLoss
 
 
 def image(package: FlowMatchingPackage, name: str, channels: int, side: int) -> Image:
@@ -148,10 +148,11 @@ def latent(
     outputs: Tensor,
     eta: float,
     null_label: int,
-) -> LatentLoss:
-    """Return the student's loss on latents with known means [B, …] and a known logarithm of their variance.
+    sizes: list[int],
+) -> LatentLosses:
+    """Return the student's losses on latents, with known means [B, …] and a known logarithm of their variance.
 
-    The path gives x and the field, and the model the outputs, all of the latents' shape.
+    The path gives x and the field, and the model the outputs, all of the latents' shape. Batches are of these sizes.
     """
     path, model, vae = (
         Path(Source(mean), x, field, field),
@@ -159,6 +160,10 @@ def latent(
         _Autoencoder(mean, torch.tensor(logvar).to(mean)),
     )
     data = Source(images, labels)
-    value = package.flow_matching.latent_loss(data, vae, path, model, eta, null_label, len(images))
-    path.p_data = data  # its draws count, not those of the latents
-    return {**recorded(value, path, model), "encoded": vae.asked[-1:], "through": path.attached}
+    trainer = package.flow_matching.latent_trainer(data, vae, path, model, eta, null_label)
+    calls: list[LatentLoss] = []
+    for n in sizes:
+        vae.asked = []
+        loss = recorded(package, trainer, data, path, model, n)
+        calls.append({**loss, "encoded": vae.asked[-1:], "through": path.attached})
+    return {"calls": calls}

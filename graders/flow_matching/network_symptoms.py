@@ -9,7 +9,7 @@ from gengrade.grading import Evidence
 from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.common.shares import describe_noise, share_of
 from graders.flow_matching.changes import MOST_PASSES, are_equal, changed
-from graders.flow_matching.symptoms import loss
+from graders.flow_matching.symptoms import loss, loss_calls, same_times
 
 FACTOR = 0.02  # tolerance on factors
 
@@ -73,13 +73,27 @@ def vae_loss(inputs: Inputs, got: Evidence) -> Symptoms:
     return found
 
 
+def _labels_of_latents(inputs: Inputs, got: Evidence) -> Numbers:
+    """Return the shares of labels that were dropped, and of those that became another label."""
+    right = np.asarray(inputs["labels"], dtype=np.float64)[: inputs["sizes"][0]]
+    given = [each.tensor("labels", finite=False) for each in got.list("model") if not each.is_none("labels")]
+    if not given or given[-1].shape != right.shape:
+        return {}
+    dropped = given[-1] == inputs["null_label"]
+    shares = np.array([dropped.mean(), np.mean(~dropped & (given[-1] != right))])
+    return {"shares of dropped labels, and of other ones": (shares, 0.06)}
+
+
 @symptoms_of("flow_matching.network:latent")
 def latent(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Return the symptoms of a loss, whether the autoencoder saw the images, and the law of the latents' noise."""
+    """Return the symptoms of the first loss, whether the autoencoder saw the images, and the law of latents' noise."""
+    calls = loss_calls(inputs, got)
+    got = calls[0]
     free = ("points of the path", "shapes of times", "same z")  # latents are draws, and times may have two shapes
     of_loss = loss({**inputs, "z": inputs["mean"]}, got)
     kept = {name: each for name, each in of_loss.items() if not name.startswith(free)}
     found: Numbers = {name: (np.asarray(value), tolerance) for name, (value, tolerance) in kept.items()}
+    found |= same_times(calls) | _labels_of_latents(inputs, got)
     found["through"] = (float(got.flag("through")), 0.0)
     encoded, images = got.list("encoded"), np.asarray(inputs["images"], dtype=np.float64)
     shown = bool(encoded) and are_equal(encoded[0].tensor(finite=False), images)

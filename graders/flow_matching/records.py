@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 from torch import Tensor
 
@@ -45,6 +45,18 @@ class Field(TypedDict):
     score: Tensor  # [B, d]
 
 
+class Losses(TypedDict):
+    """The losses of one trainer, one after another."""
+
+    calls: list[Loss]  # for each size of a batch
+
+
+class GuidedLosses(Losses):
+    """The losses of a trainer with labels. The last call of the model has labels."""
+
+    null_label: int  # the label that stands for none
+
+
 class Loss(TypedDict):
     """A loss and what was asked of the path and of the model for it, whose answers are known."""
 
@@ -56,7 +68,6 @@ class Loss(TypedDict):
     target: list[Seen]  # the last call of conditional_vector_field or conditional_score, if there is one
     which: str  # "field" or "score": the last target that was asked for; "" for none
     model: list[Seen]  # the last call of the model, if there is one
-    null_label: NotRequired[int]  # the label that stands for none
 
 
 class Seen(TypedDict):
@@ -111,6 +122,12 @@ class VaeLoss(TypedDict):
     """An autoencoder's loss."""
 
     gradients: list[VaeGradients]  # for each β
+
+
+class LatentLosses(TypedDict):
+    """The losses of one trainer on the latents of images, one after another."""
+
+    calls: list[LatentLoss]  # for each size of a batch
 
 
 class LatentLoss(Loss):
