@@ -8,7 +8,7 @@ from gengrade.arrays import Array
 from gengrade.grading import Evidence
 from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.common.shares import describe_noise, share_of
-from graders.flow_matching.changes import MOST_PASSES, are_equal, changed
+from graders.flow_matching.changes import are_equal, changed
 from graders.flow_matching.symptoms import loss, loss_calls, same_times
 
 FACTOR = 0.02  # tolerance on factors
@@ -17,7 +17,7 @@ FACTOR = 0.02  # tolerance on factors
 @symptoms_of("flow_matching.network:passes")
 def passes(inputs: Inputs, got: Evidence) -> Symptoms:
     """Return the shapes of what a network gives, and which inputs change which rows and tokens of it."""
-    outputs = [each.list() for each in got.list("outputs", most=MOST_PASSES)]
+    outputs = [each.list() for each in got.list("outputs", exactly=len(inputs["x"]))]
     tensors = [[tensor.tensor(finite=False) for tensor in each] for each in outputs]
     found: Numbers = {
         "tensors": (float(len(tensors[0])), 0.0),
@@ -51,12 +51,22 @@ def _differences(outputs: Array) -> Numbers:
     return found
 
 
+@symptoms_of("flow_matching.network:training")
+def training(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Return whether gradients reach weights and inputs, and are those of the outputs."""
+    found: Numbers = {"idle": (float(got.text("idle") != ""), 0.0)}
+    for name in ("of_weights", "of_inputs"):
+        found[f"{name}: reached"] = (float(got[name].number("length", finite=False) > 0), 0.0)
+        found[f"{name}: ratio"] = (got[name].number("ratio", finite=False), 0.1)
+    return found
+
+
 @symptoms_of("flow_matching.network:vae_loss")
 def vae_loss(inputs: Inputs, got: Evidence) -> Symptoms:
     """Return how the gradients of both terms follow from their numbers, and how they grow with β."""
     found: Numbers = {}
     sources = {"z_mean": inputs["z_mean"], "x_mean": inputs["x_mean"] - inputs["x_true"]}
-    first, second = got.list("gradients")
+    first, second = got.list("gradients", exactly=len(inputs["betas"]))
     for name, source in sources.items():
         right = np.asarray(source, dtype=np.float64)
         one, other = (each.tensor(name, shape=right.shape, finite=False) for each in (first, second))

@@ -98,8 +98,26 @@ class Passes(TypedDict):
     """What a network gives in K passes."""
 
     outputs: list[list[Tensor]]  # of each pass: one tensor, or several if the network returns several
-    parameters: int  # how many numbers are trainable
+    parameters: int  # how many trainable numbers are in use
     unregistered: int  # how many tensors require gradients, but are not among the network's parameters
+
+
+class Slopes(TypedDict):
+    """The slope of a random sum of a network's outputs along its gradient."""
+
+    length: float  # of the gradient; 0 if none reaches the leaves
+    ratio: float  # of a difference of the sum and what the gradient predicts; 0 without a gradient
+
+
+class Training(TypedDict):
+    """A network in eval mode and in training mode, in which dropout layers drop nothing."""
+
+    eval: list[Tensor]  # its outputs
+    train: list[Tensor]
+    varies: bool  # whether its outputs in training mode are still random, or it has a batch norm
+    of_weights: Slopes  # in training mode, along the parameters
+    of_inputs: Slopes  # and along x and c
+    idle: str  # the name of a weight without effect; "" if there is none
 
 
 class Image(TypedDict):

@@ -141,12 +141,32 @@ RIGHT: dict[str, Changes] = {
     "data by the path": two((DATA, "z = self.path.sample_conditioning_variable(batch_size)")),
     "times that end before 1": two((TIMES, "t = (1 - 1e-3) * torch.rand(batch_size, 1)")),
     "times by uniform_": two((TIMES, "t = torch.empty(batch_size, 1).uniform_(0, 1)")),
-    "a seed that is set when a trainer is made": two(
-        ("        super().__init__(model)\n        self.path = path", SEEDED)
-    )
-    | three(
-        ("        super().__init__(model)\n        self.path = path", SEEDED),
-        ("        self.mnist, self.vae", "        torch.manual_seed(3)\n        self.mnist, self.vae"),
+    "a seed that is set when a trainer is made": {
+        **two(("        super().__init__(model)\n        self.path = path", SEEDED)),
+        **three(
+            ("        super().__init__(model)\n        self.path = path", SEEDED),
+            (
+                "        self.mnist, self.vae, self.path =",
+                "        torch.manual_seed(3)\n        self.mnist, self.vae, self.path =",
+            ),
+        ),
+    },
+    "networks with dropout": three(
+        (
+            "            nn.SiLU(),\n            nn.Linear(hidden_dim, dim),",
+            "            nn.Dropout(0.2),\n            nn.SiLU(),\n            nn.Linear(hidden_dim, dim),",
+        ),
+        (
+            "nn.GELU(), nn.Linear(4 * dim, dim))",
+            "nn.GELU(), nn.Dropout(0.1), nn.Linear(4 * dim, dim), nn.Dropout(0.1))",
+        ),
+        (
+            ".softmax(dim=-1)\n",
+            ".softmax(dim=-1)\n        weights = nn.functional.dropout(weights, 0.1, self.training)\n",
+        ),
+    ),
+    "residual blocks with batch norms": three(
+        ("(nn.GroupNorm(4, channels) for _ in range(2))", "(nn.BatchNorm2d(channels) for _ in range(2))")
     ),
     "times with an axis added": two((TIMES, "t = torch.rand(len(z)).unsqueeze(-1)")),
     "beta by a power": two((ROOT, "return (1 - t) ** 0.5")),
@@ -273,6 +293,37 @@ UNNAMED: dict[str, Unnamed] = {
         three(("nn.Conv2d(c_in, dim, patch_size, stride=patch_size)", "nn.Conv2d(c_in, dim, 5, patch_size, 1)")),
         ("flow_matching.patches",),
         "overlap",
+    ),
+    "networks without gradients": Unnamed(
+        three(
+            ("self.class_embedding(y)], dim=-1))", "self.class_embedding(y)], dim=-1)).detach()"),
+            ("return self.project(x)", "return self.project(x).detach()"),
+        ),
+        ("flow_matching.label_field", "flow_matching.patches", "flow_matching.flow_model"),
+        "no gradient",
+    ),
+    "networks that give nothing in training mode": Unnamed(
+        three(
+            ("        return self.mlp(torch.cat([x", "        return (not self.training) * self.mlp(torch.cat([x"),
+            ("return self.layers(x), self.logvar", "return self.layers(x) * (not self.training), self.logvar"),
+        ),
+        ("flow_matching.label_field", "flow_matching.coders"),
+        "in training mode",
+    ),
+    "a linear field of points": Unnamed(
+        three(("            nn.SiLU(),\n            nn.Linear(hidden_dim", "            nn.Linear(hidden_dim")),
+        ("flow_matching.label_field",),
+        "linear",
+    ),
+    "a residual block without layers": Unnamed(
+        three(("return x + self.conv2(self.act(self.norm2(hidden)))", "return x + 0 * hidden")),
+        ("flow_matching.blocks",),
+        "",
+    ),
+    "a transformer layer without an MLP": Unnamed(
+        three(("return x + gate2 * self.mlp((1 + scale2) * self.norms[1](x) + shift2)", "return x + 0 * self.mlp(x)")),
+        ("flow_matching.transformer_layer",),
+        "mlp",
     ),
     "positions of each batch": Unnamed(
         three(("        x = x + self.positions\n", "        x = x + self.positions + x.mean(dim=0)\n")),
