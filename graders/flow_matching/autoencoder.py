@@ -10,16 +10,29 @@ Left open by the hand-out, and decided for the student:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from gengrade.arrays import Array
-from gengrade.grading import Evidence, Passed, Rng, Subject, check, expect, not_asked, probes
-from graders.common.statistics import GaussianFit, declare
-from graders.flow_matching.changes import are_equal, changed, outputs_of, passes_of, seed_of, shaped
-from graders.flow_matching.losses import Known, judge_times, judge_value, last
-from graders.flow_matching.times import UniformTimes
+from gengrade.arrays import Array, Integers
+from gengrade.grading import Evidence, Passed, Rng, Subject, check, expect, fail, not_asked, probes
+from graders.common.networks import expect_nonlinear
+from graders.common.statistics import ALPHA, GaussianFit, Independence, declare
+from graders.flow_matching.changes import (
+    are_equal,
+    changed,
+    line_of,
+    on_a_line,
+    outputs_of,
+    passes_of,
+    seed_of,
+    shaped,
+)
+from graders.flow_matching.coins import Coins, judge_labels
+from graders.flow_matching.guidance import CLASSES, ETAS, NULL_LABEL, judge_guided
+from graders.flow_matching.losses import BOTH, LEAST_BATCH, MOST_CALLS, SMALL_BATCHES, Known, Times, last, sizes_of
+from graders.flow_matching.trainable import judge_training
 
 BLOCKS = "flow_matching.blocks"
 LATENT, NOISE_ID = "flow_matching.latent_loss", "flow_matching.latent_noise"
@@ -27,16 +40,15 @@ WIDTHS: Final = (16, 32, 64, 128)  # the hand-out's numbers of channels
 SIDE: Final = 32  # of an image
 NARROW: Final = 32  # channels of a block on its own; norms may want groups of up to so many
 FIELD: Final = 8  # side of its image
-BATCH: Final = 1_000
 LATENTS: Final = (2, 2, 2)  # shape of a latent
-ETA: Final = 0.3
-CLASSES: Final = 7
-NULL_LABEL: Final = 7
+NEAR: Final = 0.9  # correlation of latents with their means, which is 0.98 for the right noise
 BETAS: Final = [0.3, 0.6]
 CLOSE: Final = 2e-3  # relative tolerance on gradients
 
-TIMES = declare(LATENT, "times of a batch", UniformTimes(BATCH))
-NOISE = declare(NOISE_ID, "(z − mean) / exp(logvar/2)", GaussianFit(BATCH, 8))
+TIMES = Times.of(LATENT, ALPHA / 2)
+COINS = Coins.of(LATENT, cases=2, alpha=ALPHA / 2)  # small batches and large ones
+NOISE = declare(NOISE_ID, "(z − mean) / exp(logvar/2)", GaussianFit(SMALL_BATCHES * BOTH // 2, 8, ALPHA / 3), cases=2)
+NOISE_OF_CALLS = declare(NOISE_ID, "the noise of two batches", Independence(8 * LEAST_BATCH, ALPHA / 3))
 
 
 @check(BLOCKS)
@@ -49,11 +61,10 @@ def test_residual_block(student: Subject, rng: Rng) -> None:
         "its output",
     )
     expect(are_equal(outputs, x.astype(np.float64)), "a ResidualBlock does not add its input to what it computes")
-    shaped(
-        passes_of(student.run, seed_of(rng), "ResidualBlock", {"channels": NARROW}, x=x),
-        x.shape[1:],
-        "its output",
-    )
+    line = on_a_line({"x": x}, 2 * rng.normal(*x.shape[1:]))
+    got = passes_of(student.run, seed_of(rng), "ResidualBlock", {"channels": NARROW}, **line)
+    expect_nonlinear([line_of(shaped(got, x.shape[1:], "its output"))], "ResidualBlock")
+    judge_training(student, seed_of(rng), "ResidualBlock", {"channels": NARROW}, use=True, x=x[0])
 
 
 @check(BLOCKS)
@@ -66,12 +77,14 @@ def test_attention_block(student: Subject, rng: Rng) -> None:
     got = passes_of(student.run, seed_of(rng), "AttnBlock", {"channels": NARROW}, x=np.stack([x, moved, turned]))
     outputs = shaped(got, x.shape, "the output of an AttnBlock")
     felt = changed(outputs.transpose(0, 1, 3, 4, 2), 3)[0]
-    expect(bool(felt[0, -1, -1]), "a pixel does not depend on the pixel in the other corner: attend to all of them")
+    far = felt[0, FIELD // 2 :, FIELD // 2 :]  # to some of them a softmax may give no weight, up to rounding
+    expect(bool(far.any()), "a pixel does not depend on the pixel in the other corner: attend to all of them")
     expect(not felt[1].any(), "an image depends on the other images of the batch")
     expect(
         are_equal(outputs[2], outputs[0].swapaxes(2, 3)),
         "pixels in another order should give the same outputs in that order: flatten and transpose, do not reshape",
     )
+    judge_training(student, seed_of(rng), "AttnBlock", {"channels": NARROW}, x=x)
 
 
 @check(BLOCKS)
@@ -86,6 +99,7 @@ def test_blocks_that_change_the_size(student: Subject, rng: Rng) -> None:
         shaped(plain, x.shape[1:], f"the output of {name}(channels)")
         other = passes_of(student.run, seed_of(rng), name, {"in_channels": NARROW, channels: 2 * NARROW}, x=x)
         shaped(other, (2, 2 * NARROW, side, side), f"the output of {name} with {channels}")
+        judge_training(student, seed_of(rng), name, {"in_channels": NARROW, channels: 2 * NARROW}, x=x[0])
 
 
 @check("flow_matching.coders", leaves_to=(BLOCKS,))
@@ -113,6 +127,7 @@ def test_encoder_and_decoder(student: Subject, rng: Rng, passed: Passed) -> None
             expected="shape []",
             got=f"shape {list(logvar.shape[1:])}",
         )
+        judge_training(student, seed_of(rng), name, settings, x=x)
 
 
 @check("flow_matching.vae_loss")
@@ -126,7 +141,7 @@ def test_loss_of_the_autoencoder(student: Subject, rng: Rng) -> None:
     z_logvar, x_logvar = (float(rng.uniform(low, high, 1)[0]) for low, high in ((0.4, 0.9), (-0.9, -0.3)))
     numbers = {"z_mean": z_mean, "z_logvar": z_logvar, "x_mean": x_mean, "x_logvar": x_logvar, "x_true": x_true}
     got = student.run(probes.flow_matching.network.vae_loss, betas=BETAS, **numbers)
-    first, second = got.list("gradients")
+    first, second = got.list("gradients", exactly=len(BETAS))
     of_mean, of_spread = first.tensor("z_mean", shape=z_mean.shape), first.number("z_logvar")
     factor = _factor(of_mean, z_mean.astype(np.float64), "the divergence", "μ² of each latent")
     expect(factor > 0, "the divergence is subtracted, so that training drives latents away from the prior")
@@ -177,50 +192,93 @@ def test_loss_on_latents(student: Subject, rng: Rng) -> None:
 
     Rombach et al. 2022, section 3.2; Ho & Salimans 2022, algorithm 1.
     """
-    got, known, images = _latent(student, rng)
-    asked = [each.integer() for each in got.list("asked")]
-    expect(asked[-1:] == [BATCH], "the loss does not draw batch_size images: images, labels = self.mnist.sample(…)")
+    asked = _latent(student, rng)
+    sources = [_judge_latents(call.got, call.known, call.images) for call in asked.calls]
+    means = np.concatenate([call.known.data.astype(np.float64).ravel() for call in asked.calls])
+    latents = np.concatenate([each.ravel() for each in sources])
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        follows = float(np.corrcoef(means, latents)[0, 1]) > NEAR
+    expect(follows, "the path is not given the latents of the images: z is drawn from N(mean, exp(logvar))")
+    judge_guided([(call.got, call.known) for call in asked.calls], TIMES, plain=True, sources=sources)
+    given = [last(call.got, "model")["labels"] for call in asked.calls]
+    large, again, *small = judge_labels(given, [call.labels for call in asked.calls], NULL_LABEL)
+    for group in ([large, again], small):
+        COINS.judge(group, asked.eta)
+
+
+def _judge_latents(got: Evidence, known: Known, images: Array) -> Array:
+    """Fail unless the autoencoder was given the images that were drawn; return the latents that the path was given."""
+    n, asked = len(images), [each.integer() for each in got.list("asked", most=MOST_CALLS)]
+    expect(asked[-1:] == [n], "the loss does not draw batch_size images: images, labels = self.mnist.sample(…)")
     encoded = got.list("encoded")
     expect(bool(encoded), "the loss never asks the autoencoder for the latents of the images: self.vae.encode(images)")
-    rolled = [np.roll(images, calls, axis=0) for calls in range(len(asked))]
     shown = encoded[0].tensor(finite=False)
-    expect(any(are_equal(shown, each) for each in rolled), "the autoencoder is not given the images that were drawn")
-    expect(not got.flag("through"), "gradients flow into the autoencoder, which is not trained here: use torch.no_grad")
-    expect(bool(got.list("model")), "the loss never calls self.model")
-    model = last(got, "model")
-    expect(not model.is_none("labels"), "the model is not given labels: call self.model(x, t, y)")
-    expect(np.allclose(model.tensor("points", shape=known.drawn.shape), known.drawn), "the model is given other points")
-    times = model.tensor("times")
     expect(
-        times.shape in ((BATCH,), (BATCH, 1, 1, 1)),
-        "each latent should have a time of its own",
-        expected=f"shape [{BATCH}] or [{BATCH}, 1, 1, 1]",
-        got=f"shape {list(times.shape)}",
+        any(are_equal(shown, np.roll(images, calls, axis=0)) for calls in range(len(asked))),
+        "the autoencoder is not given the images that were drawn",
     )
-    judge_times(times.reshape(-1), TIMES)
-    judge_value(got, known.residuals("field"), known, "field")
+    expect(not got.flag("through"), "gradients flow into the autoencoder, which is not trained here: use torch.no_grad")
+    expect(bool(got.list("path")), "the loss never calls self.path.sample_conditional_path")
+    return last(got, "path").tensor("points", shape=known.data.shape)
 
 
 @check(NOISE_ID, leaves_to=(LATENT,))
 def test_latents_are_draws(student: Subject, rng: Rng, passed: Passed) -> None:
     """The latents are draws from N(mean, exp(logvar)), with new noise for each number."""
-    got, known, _ = _latent(student, rng)
+    asked = _latent(student, rng)
     if not passed(LATENT):
         not_asked("the loss is wrong otherwise", unless=(LATENT,))
-    noise = (last(got, "path").tensor("points", shape=known.data.shape) - known.data) / np.exp(LOGVAR / 2)
-    expect(float(np.abs(noise).max()) > 1e-3, "the latents are the means: add exp(logvar/2) · ε, ε from randn_like")
-    problem = NOISE.problem(noise.reshape(BATCH, -1))
-    expect(problem is None, f"(z − mean)/exp(logvar/2) is not drawn from N(0, I): {problem}")
+    large, again, *small = (call.noise(asked.logvar) for call in asked.calls)
+    expect(float(np.abs(large).max()) > 1e-3, "the latents are the means: add exp(logvar/2) · ε, ε from randn_like")
+    for noise in (large, np.concatenate(small)):
+        problem = NOISE.problem(noise)
+        expect(problem is None, f"(z − mean)/exp(logvar/2) is not drawn from N(0, I): {problem}")
+    correlation = NOISE_OF_CALLS.correlation(large, again)
+    if correlation is not None:
+        fail(
+            "two batches of latents have the same noise: draw new noise for each, and do not set the seed in "
+            "get_train_loss",
+            got=f"a correlation of {correlation:.3f}",
+        )
 
 
-LOGVAR: Final = -1.2  # neither 0, nor a number for which exp(logvar) and exp(logvar/2) are alike
+@dataclass(frozen=True)
+class _Call:
+    """A loss on latents: its evidence, the numbers of path and model, the images, and their labels."""
+
+    got: Evidence
+    known: Known
+    images: Array
+    labels: Integers
+
+    def noise(self, logvar: float) -> Array:
+        """Return the noise [B, d] of the latents, in standard deviations."""
+        latents = last(self.got, "path").tensor("points", shape=self.known.data.shape)
+        return np.asarray((latents - self.known.data) / np.exp(logvar / 2)).reshape(len(latents), -1)
 
 
-def _latent(student: Subject, rng: Rng) -> tuple[Evidence, Known, Array]:
-    """Return the evidence of a loss on latents, the numbers of path and model, and the images."""
-    known, images = Known.random(rng, BATCH, *LATENTS), rng.normal(BATCH, 1, 4, 4)
+@dataclass(frozen=True)
+class _Asked:
+    """The losses of one trainer, the logarithm of the latents' variance, and the probability of dropping a label."""
+
+    calls: list[_Call]
+    logvar: float
+    eta: float
+
+
+def _latent(student: Subject, rng: Rng) -> _Asked:
+    """Return the losses on latents for batches of the sizes of `sizes_of`."""
+    sizes = sizes_of(rng)
+    known, images = Known.random(rng, max(sizes), *LATENTS), rng.normal(max(sizes), 1, 4, 4)
+    labels = rng.integers(0, CLASSES, max(sizes))
+    # Neither 0, nor a number for which exp(logvar) and exp(logvar/2) are alike.
+    logvar = float(rng.uniform(-1.4, -0.8, 1)[0])
+    eta = float(rng.uniform(*list(ETAS.values())[rng.integer(0, len(ETAS))], 1)[0])
     inputs: dict[str, Any] = {"x": known.drawn, "field": known.targets["field"], "outputs": known.outputs}
-    inputs |= {"images": images, "mean": known.data, "logvar": LOGVAR}
-    setting: dict[str, Any] = {"labels": rng.integers(0, CLASSES, BATCH), "eta": ETA, "null_label": NULL_LABEL}
-    got = student.run(probes.flow_matching.network.latent, **inputs, **setting)
-    return got, known, images.astype(np.float64)
+    inputs |= {"images": images, "mean": known.data, "logvar": logvar, "labels": labels}
+    got = student.run(probes.flow_matching.network.latent, **inputs, eta=eta, null_label=NULL_LABEL, sizes=sizes)
+    calls = [
+        _Call(each, known.first(n), images[:n].astype(np.float64), labels[:n])
+        for each, n in zip(got.list("calls", exactly=len(sizes)), sizes, strict=True)
+    ]
+    return _Asked(calls, logvar, eta)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from gengrade.arrays import Array, Mask
+from gengrade.arrays import Array, Array32, Mask
 from gengrade.grading import Evidence, Mismatch, Rng, expect, probes
 from graders.common.networks import expect_registered
 
@@ -23,12 +23,14 @@ CLOSE: Final = 1e-3  # relative tolerance on outputs that should be equal
 def passes_of(
     run: Callable[..., Evidence], seed: int, name: str, settings: dict[str, Any], weights: str = "random", **inputs: Any
 ) -> Evidence:
-    """Return the passes of a new network for inputs [K, B, …].
+    """Return the passes of a new network for inputs [K, B, …]. Raises Mismatch if they are not K.
 
     run: `run` or `again` of a subject. seed: of random weights. The others are those of the probe.
     """
     setting = {"name": name, "settings": settings, "weights": weights, "seed": seed}
-    return run(probes.flow_matching.network.passes, **setting, **inputs)
+    got = run(probes.flow_matching.network.passes, **setting, **inputs)
+    got.list("outputs", exactly=len(inputs["x"]))
+    return got
 
 
 def seed_of(rng: Rng) -> int:
@@ -42,6 +44,22 @@ def one_by_one(**inputs: tuple[Any, Any]) -> dict[str, Any]:
         name: np.stack([first] + [second if other == name else first for other in inputs])
         for name, (first, second) in inputs.items()
     }
+
+
+def on_a_line(inputs: dict[str, Any], direction: Array32) -> dict[str, Any]:
+    """Return inputs of passes [K, B, …] with two more: x of the first pass moved by `direction` [B, …], and twice so.
+
+    These two and the first pass show whether a network is linear in x.
+    """
+    moved = {name: np.concatenate([each, each[:1], each[:1]]) for name, each in inputs.items()}
+    moved["x"][-2] += direction
+    moved["x"][-1] += 2 * direction
+    return moved
+
+
+def line_of(outputs: Array) -> Array:
+    """Return the outputs [3, B, …] on the line of `on_a_line`, from its beginning to its end."""
+    return outputs[[0, -2, -1]]
 
 
 def outputs_of(got: Evidence, part: int = 0) -> Array:

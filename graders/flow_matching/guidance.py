@@ -9,32 +9,40 @@ decided for the student:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 
-from gengrade.arrays import Array, Mask
+from gengrade.arrays import Array
 from gengrade.grading import Evidence, Passed, Rng, Subject, check, expect, not_asked, probes
-from graders.common.statistics import ALPHA, Share, declare
-from graders.flow_matching.losses import FEWEST, MOST, Known, judge_asked, judge_scale, judge_times, judge_value, last
-from graders.flow_matching.times import Earliest, UniformTimes
+from graders.common.statistics import declare
+from graders.flow_matching.coins import LEAST_COINS, Coins, judge_labels
+from graders.flow_matching.losses import (
+    FEWEST,
+    MOST,
+    Known,
+    Times,
+    judge_asked,
+    judge_scale,
+    judge_value,
+    last,
+    sizes_of,
+)
+from graders.flow_matching.times import Earliest
 
 LOSS, DROPPING = "flow_matching.guided_loss", "flow_matching.label_dropping"
 GUIDED_TIMES = "flow_matching.guided_times"
-IMAGE = (1, 4, 4)
-BATCH = 1_000
-BATCHES, SMALL = 20, 50  # several batches, so that one coin for a batch shows
 MANY = 20_000  # samples of the test of the earliest time, at least
-ETA = 0.3  # none of the hand-outs' values, and not ½, which would hide that η and 1 − η were confused
+# Neither reaches ½, which would hide that η and 1 − η were confused, and no number is right for both.
+ETAS = {"few": (0.1, 0.2), "most": (0.6, 0.8)}
 CLASSES, NULL_LABEL = 7, 7
+SMALL_BATCHES = 20  # several, so that one coin for a batch shows
+FEW, BOTH = 20, 120  # labels of a small batch, at least, and of two such batches together
 
-TIMES = declare(LOSS, "times of a batch", UniformTimes(BATCH))
-DROPPED = declare(DROPPING, "whether a label is dropped", Share(BATCHES * SMALL, ETA, ALPHA / 2))
-ALIKE = declare(
-    DROPPING,
-    "whether both or none of two neighbours are dropped",
-    Share(BATCHES * SMALL // 2, ETA**2 + (1 - ETA) ** 2, ALPHA / 2),
-)
+TIMES = Times.of(LOSS)
+COINS = Coins.of(DROPPING, cases=2 * len(ETAS))  # small batches and large ones
 EARLIEST = declare(GUIDED_TIMES, "the earliest time", Earliest(MANY))
 
 
@@ -45,15 +53,11 @@ def test_guided_loss(student: Subject, rng: Rng) -> None:
     z and y are drawn from the path's p_data, t uniformly and independently for each sample, x from the path. Which
     labels are dropped is judged by another check. Ho & Salimans 2022, algorithm 1.
     """
-    known = Known.random(rng, BATCH, *IMAGE)
-    got = _ask(student, rng, known)
-    shapes: list[tuple[int, ...]] = [(BATCH, 1, 1, 1)]
-    if got.integer("null_label") == NULL_LABEL:
-        shapes.append((BATCH,))
-    times = judge_asked(got, known, "field", shapes)
-    judge_times(times, TIMES)
-    expect(not last(got, "model").is_none("labels"), "the model is not given labels: call self.model(x, t, y)")
-    judge_value(got, known.residuals("field"), known, "field")
+    sizes = sizes_of(rng)
+    known = Known.random(rng, sizes[0], *_image(rng))
+    got = _ask(student, rng, known, sizes)
+    calls = zip(got.list("calls", exactly=len(sizes)), [known.first(n) for n in sizes], strict=True)
+    judge_guided(list(calls), TIMES, plain=got.integer("null_label") == NULL_LABEL)
 
 
 @check(GUIDED_TIMES, leaves_to=(LOSS,))
@@ -62,7 +66,8 @@ def test_times_are_short_of_the_pole(student: Subject, rng: Rng, passed: Passed)
 
     The hand-out's distance from the pole, 0.001, is larger than the earliest of many times from [0, 1).
     """
-    got = _ask(student, rng, Known.random(rng, rng.integer(MANY, MANY + 1_000), 1, 2, 2))
+    known = Known.random(rng, rng.integer(MANY, MANY + 1_000), 1, 2, 2)
+    (got,) = _ask(student, rng, known, [len(known.data)]).list("calls", exactly=1)
     if not passed(LOSS):
         not_asked("the loss is wrong otherwise", unless=(LOSS,))
     times = last(got, "model").tensor("times").reshape(-1)
@@ -80,80 +85,65 @@ def test_times_are_short_of_the_pole(student: Subject, rng: Rng, passed: Passed)
 @check("flow_matching.guided_scale", leaves_to=(LOSS,))
 def test_guided_loss_is_a_mean(student: Subject, rng: Rng, passed: Passed) -> None:
     """The loss is a mean over the batch, so that it does not grow with its size."""
-    known = Known.random(rng, rng.integer(FEWEST, MOST), *IMAGE)
-    got = _ask(student, rng, known)
+    known = Known.random(rng, rng.integer(FEWEST, MOST), *_image(rng))
+    (got,) = _ask(student, rng, known, [len(known.data)]).list("calls", exactly=1)
     if not passed(LOSS):
         not_asked("the loss is wrong otherwise", unless=(LOSS,))
     judge_scale(got, known.residuals("field"))
 
 
 @check(DROPPING)
-def test_labels_are_dropped(student: Subject, rng: Rng) -> None:
+@pytest.mark.parametrize("which", list(ETAS))
+def test_labels_are_dropped(student: Subject, rng: Rng, which: str) -> None:
     """Each label becomes the null label with probability η, independently of the others, and else stays as it is.
 
-    The share of dropped labels tells η from 1 − η, and its spread over batches one coin for a batch from one for each
-    label. Ho & Salimans 2022, algorithm 1, line 3.
+    The share of dropped labels tells η from 1 − η and from any constant, and its spread over batches one coin for a
+    batch from one for each label. Ho & Salimans 2022, algorithm 1, line 3.
     """
-    known = Known.random(rng, SMALL, *IMAGE)
-    labels = rng.integers(0, CLASSES, BATCHES, SMALL)
+    sizes, eta = _sizes_in_pairs(rng), float(rng.uniform(*ETAS[which], 1)[0])
+    known = Known.random(rng, max(sizes), *_image(rng))
+    labels = [rng.integers(0, CLASSES, n) for n in sizes]
     inputs = {"z": known.data, "x": known.drawn, "field": known.targets["field"], "labels": labels}
-    got = student.run(probes.flow_matching.loss.dropped, eta=ETA, null_label=NULL_LABEL, **inputs)
-    batches = got.list("batches")
-    expect(len(batches) == BATCHES, "the loss did not answer every call")
-    given = np.stack([_labels_of(batch) for batch in batches])
+    got = student.run(probes.flow_matching.loss.dropped, eta=eta, null_label=NULL_LABEL, **inputs)
+    batches = got.list("batches", exactly=len(sizes))
     expect(got.flag("whole"), "the labels that the model is given are no integers, so that nothing can be looked up")
-    null = got.integer("null_label")
-    dropped = given == null
-    changed = np.unique(given[~dropped & (given != labels)])
-    expect(
-        changed.size == 0,
-        "labels that are not dropped should stay as they were drawn, and dropped ones become the null label",
-        expected=f"labels 0 to {CLASSES - 1} and the null label {null}",
-        got=f"other labels became {', '.join(f'{label:g}' for label in changed[:4])}",
-    )
-    _judge_coins(dropped)
+    dropped = judge_labels(batches, labels, got.integer("null_label"))
+    for group in (dropped[:SMALL_BATCHES], dropped[SMALL_BATCHES:]):
+        COINS.judge(group, eta)
 
 
-def _labels_of(batch: Evidence) -> Array:
-    """Return the labels [B] that the model was given for a batch."""
-    expect(not batch.is_none(), "the model is not given labels: call self.model(x, t, y)")
-    shape = batch.shape()
-    expect(
-        shape == (SMALL,),
-        "the model should be given one label for each sample",
-        expected=f"shape [{SMALL}]",
-        got=f"shape {list(shape)}" if shape else "a single number",
-    )
-    return batch.tensor(shape=shape)
+def judge_guided(
+    calls: Sequence[tuple[Evidence, Known]], tests: Times, *, plain: bool, sources: Sequence[Array] | None = None
+) -> None:
+    """Fail unless losses with labels are those of the field, for batches of the sizes of `sizes_of`.
+
+    plain: whether times may be [B]. sources: what the path was given, where that is no known data.
+    """
+    times = []
+    for index, (got, batch) in enumerate(calls):
+        n = len(batch.data)
+        shapes: list[tuple[int, ...]] = [(n, 1, 1, 1), (n,)] if plain else [(n, 1, 1, 1)]
+        times.append(judge_asked(got, batch, "field", shapes, None if sources is None else sources[index]))
+    tests.judge(times)
+    for got, batch in calls:
+        expect(not last(got, "model").is_none("labels"), "the model is not given labels: call self.model(x, t, y)")
+        judge_value(got, batch, "field")
 
 
-def _judge_coins(dropped: Mask) -> None:
-    """Fail unless labels [batches, B] are dropped with probability η, each by its own coin."""
-    share, shares = float(dropped.mean()), dropped.mean(axis=1)
-    low, high = DROPPED.bounds
-    if 0 < share < 1:
-        together = bool(np.isin(shares, (0.0, 1.0)).all())
-        expect(not together, "the labels of a batch are dropped all together or not at all: each has a coin of its own")
-    words = "labels are not dropped with probability η"
-    if share == 0:
-        words = "no label is dropped"
-    elif low <= 1 - share <= high:
-        words = "labels are dropped with probability 1 − η, but η is the share that is dropped"
-    expected = f"a share between {low:.3f} and {high:.3f} for η = {ETA}"
-    expect(low <= share <= high, words, expected=expected, got=f"{share:.3f}")
-    pairs = dropped.reshape(-1, 2)
-    alike = float((pairs[:, 0] == pairs[:, 1]).mean())
-    low, high = ALIKE.bounds
-    expect(
-        low <= alike <= high,
-        "whether a label is dropped depends on its neighbour: toss a coin for each label",
-        expected=f"{low:.3f} to {high:.3f} of the neighbours alike",
-        got=f"{alike:.3f}",
-    )
+def _sizes_in_pairs(rng: Rng) -> list[int]:
+    """Return sizes of batches, each of them twice: small ones, and then a large one."""
+    few = rng.integers(FEW, BOTH - FEW + 1, SMALL_BATCHES // 4)
+    return np.repeat([*few, *(BOTH - few), rng.integer(LEAST_COINS, LEAST_COINS + 200)], 2).tolist()
 
 
-def _ask(student: Subject, rng: Rng, known: Known) -> Evidence:
-    """Return the evidence of a guided loss with these numbers and random labels."""
+def _image(rng: Rng) -> tuple[int, int, int]:
+    side = rng.integer(3, 6)
+    return 1, side, side
+
+
+def _ask(student: Subject, rng: Rng, known: Known, sizes: list[int]) -> Evidence:
+    """Return the evidence of guided losses with these numbers and random labels."""
     inputs: dict[str, Any] = {name: value for name, value in known.inputs.items() if name != "score"}
-    setting = {"labels": rng.integers(0, CLASSES, len(known.data)), "eta": ETA, "null_label": NULL_LABEL}
-    return student.run(probes.flow_matching.loss.guided, **inputs, **setting)
+    inputs["labels"] = rng.integers(0, CLASSES, len(known.data))
+    eta = float(rng.uniform(*ETAS["few"], 1)[0])
+    return student.run(probes.flow_matching.loss.guided, **inputs, eta=eta, null_label=NULL_LABEL, sizes=sizes)

@@ -66,11 +66,14 @@ class Paths(Protocol):
     def score(self, path: Any, x: Tensor, z: Tensor, t: Tensor) -> Any:
         """Return the conditional score [B, d] of the student's path."""
 
-    def flow_matching_loss(self, path: Any, model: nn.Module, n: int) -> Any:
-        """Return the loss of a batch of n, a number with its graph, against the conditional vector field."""
+    def flow_matching_trainer(self, path: Any, model: nn.Module) -> Any:
+        """Return a new trainer, whose losses compare the model with the conditional vector field."""
 
-    def score_matching_loss(self, path: Any, model: nn.Module, n: int) -> Any:
-        """Return the loss of a batch of n, a number with its graph, against the conditional score."""
+    def score_matching_trainer(self, path: Any, model: nn.Module) -> Any:
+        """Return a new trainer, whose losses compare the model with the conditional score."""
+
+    def loss(self, trainer: Any, n: int) -> Any:
+        """Return a trainer's loss of a new batch of n: a number with its graph."""
 
     def score_of_field(self, field: nn.Module, alpha: Any, beta: Any, x: Tensor, t: Tensor) -> Any:
         """Return the score [B, d] that belongs to a vector field of a Gaussian path."""
@@ -79,8 +82,11 @@ class Paths(Protocol):
 class Guidance(Protocol):
     """Classifier-free guidance. Points have any shape [B, …], labels are int64 [B]."""
 
-    def guided_loss(self, path: Any, model: nn.Module, eta: float, null_label: int, n: int) -> Any:
-        """Return the loss of a batch of n, in which a label is replaced by the null label with probability η."""
+    def guided_trainer(self, path: Any, model: nn.Module, eta: float, null_label: int) -> Any:
+        """Return a new trainer, in whose batches a label is replaced by the null label with probability η."""
+
+    def loss(self, trainer: Any, n: int) -> Any:
+        """Return a trainer's loss of a new batch of n: a number with its graph."""
 
     def null_label(self, wished: int) -> int:
         """Return the label that stands for none: the wished one, where the trainer takes one as an argument."""
@@ -106,10 +112,13 @@ class Networks(Protocol):
     ) -> Any:
         """Return the loss of an autoencoder with this β; both logarithms of variances are tensors of shape []."""
 
-    def latent_loss(
-        self, data: Any, vae: nn.Module, path: Any, model: nn.Module, eta: float, null_label: int, n: int
+    def latent_trainer(
+        self, data: Any, vae: nn.Module, path: Any, model: nn.Module, eta: float, null_label: int
     ) -> Any:
-        """Return the loss of a batch of n on latents. data has sample(n), and vae encode(x), a mean and a logvar."""
+        """Return a new trainer on latents. data has sample(n), and vae encode(x), a mean and a logvar."""
+
+    def loss(self, trainer: Any, n: int) -> Any:
+        """Return a trainer's loss of a new batch of n: a number with its graph."""
 
 
 class FlowMatching(Simulation, Paths, Guidance, Networks, Protocol):

@@ -1,7 +1,7 @@
 """Probes of losses: the student's trainers with a path and a model of ours, whose answers are known and recorded.
 
-Points have any shape [B, …]. The labels of labelled data are int64 [B], and new for each call, since students write
-into them.
+Points have any shape [B, …]. A trainer is asked for one loss after another, each of the first n ≤ B of them, as in a
+training. The labels of labelled data are int64 [B], and new for each call, since students write into them.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from graders.flow_matching.interface import FlowMatchingPackage
-    from graders.flow_matching.records import Labels, Loss, Seen
+    from graders.flow_matching.records import GuidedLosses, Labels, Loss, Losses, Seen
 
 
 class Source:
-    """A distribution of data whose draws are known: the rows of `points`, in another order in each call."""
+    """A distribution of data whose draws are known: the first rows of `points`, in another order in each call."""
 
     def __init__(self, points: Tensor, labels: Tensor | None = None) -> None:
         self.points, self.labels = points, labels
@@ -27,10 +27,13 @@ class Source:
     def sample(self, num_samples: int) -> Any:
         calls = len(self.asked)
         self.asked.append(int(num_samples))
-        points = self.points.roll(calls, dims=0)[:num_samples].clone()
+        points = self.points[:num_samples].roll(calls, dims=0)
         if self.labels is None:
             return points
-        return points, self.labels.roll(calls, dims=0)[:num_samples].clone()
+        return points, self.labels[:num_samples].roll(calls, dims=0)
+
+    def forget(self) -> None:
+        self.asked = []
 
 
 class Path(nn.Module):
@@ -59,6 +62,9 @@ class Path(nn.Module):
     def conditional_score(self, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
         return self._answer("score", x, z, t)
 
+    def forget(self) -> None:
+        self.draws, self.targets, self.which, self.attached = [], [], "", False
+
     def _answer(self, which: str, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
         self.which = which
         self.targets.append(_seen(x, t, source=z))
@@ -81,21 +87,40 @@ class Model(nn.Module):
             self.output.retain_grad()
         return self.output
 
+    def forget(self) -> None:
+        self.given, self.output = [], None
+
 
 def flow_matching(
-    package: FlowMatchingPackage, z: Tensor, x: Tensor, field: Tensor, score: Tensor, outputs: Tensor
-) -> Loss:
-    """Return the student's loss against the conditional vector field."""
-    path, model = Path(Source(z), x, field, score), Model(outputs)
-    return recorded(package.flow_matching.flow_matching_loss(path, model, len(z)), path, model)
+    package: FlowMatchingPackage,
+    z: Tensor,
+    x: Tensor,
+    field: Tensor,
+    score: Tensor,
+    outputs: Tensor,
+    sizes: list[int],
+) -> Losses:
+    """Return the student's losses against the conditional vector field, for batches of these sizes."""
+    data, model = Source(z), Model(outputs)
+    path = Path(data, x, field, score)
+    trainer = package.flow_matching.flow_matching_trainer(path, model)
+    return {"calls": [recorded(package, trainer, data, path, model, n) for n in sizes]}
 
 
 def score_matching(
-    package: FlowMatchingPackage, z: Tensor, x: Tensor, field: Tensor, score: Tensor, outputs: Tensor
-) -> Loss:
-    """Return the student's loss against the conditional score."""
-    path, model = Path(Source(z), x, field, score), Model(outputs)
-    return recorded(package.flow_matching.score_matching_loss(path, model, len(z)), path, model)
+    package: FlowMatchingPackage,
+    z: Tensor,
+    x: Tensor,
+    field: Tensor,
+    score: Tensor,
+    outputs: Tensor,
+    sizes: list[int],
+) -> Losses:
+    """Return the student's losses against the conditional score, for batches of these sizes."""
+    data, model = Source(z), Model(outputs)
+    path = Path(data, x, field, score)
+    trainer = package.flow_matching.score_matching_trainer(path, model)
+    return {"calls": [recorded(package, trainer, data, path, model, n) for n in sizes]}
 
 
 def guided(
@@ -107,33 +132,49 @@ def guided(
     outputs: Tensor,
     eta: float,
     null_label: int,
-) -> Loss:
-    """Return the student's loss with labels, some of them replaced by the null label: the wished one, if free."""
-    path, model = Path(Source(z, labels), x, field, field), Model(outputs)
+    sizes: list[int],
+) -> GuidedLosses:
+    """Return the student's losses with labels, some of them replaced by the null label: the wished one, if free."""
+    data, model = Source(z, labels), Model(outputs)
+    path = Path(data, x, field, field)
     null = package.flow_matching.null_label(null_label)
-    value = package.flow_matching.guided_loss(path, model, eta, null, len(z))
-    return {**recorded(value, path, model), "null_label": null}
+    trainer = package.flow_matching.guided_trainer(path, model, eta, null)
+    return {"calls": [recorded(package, trainer, data, path, model, n) for n in sizes], "null_label": null}
 
 
 def dropped(
-    package: FlowMatchingPackage, z: Tensor, labels: Tensor, x: Tensor, field: Tensor, eta: float, null_label: int
+    package: FlowMatchingPackage,
+    z: Tensor,
+    labels: list[Tensor],
+    x: Tensor,
+    field: Tensor,
+    eta: float,
+    null_label: int,
 ) -> Labels:
-    """Return the labels that the model is given for batches of `labels` [batches, B].
+    """Return the labels that the model is given for batches with these labels.
 
-    Z, x and field are those of a batch.
+    Z, x and field are those of the largest batch.
     """
     null = package.flow_matching.null_label(null_label)
+    data, model = Source(z, labels[0]), Model(torch.zeros_like(x))
+    trainer = package.flow_matching.guided_trainer(Path(data, x, field, field), model, eta, null)
     batches = []
     for batch in labels:
-        path, model = Path(Source(z, batch), x, field, field), Model(torch.zeros_like(x))
-        package.flow_matching.guided_loss(path, model, eta, null, len(z))
+        data.forget()
+        model.forget()
+        data.labels = batch
+        package.flow_matching.loss(trainer, len(batch))
         batches.append(model.given[-1]["labels"] if model.given else None)
     whole = not any(each is not None and each.is_floating_point() for each in batches)
     return {"batches": batches, "whole": whole, "null_label": null}
 
 
-def recorded(value: Any, path: Path, model: Model) -> Loss:
-    """Return a loss with what path and model were asked for it."""
+def recorded(package: FlowMatchingPackage, trainer: Any, data: Source, path: Path, model: Model, n: int) -> Loss:
+    """Return a trainer's loss of a batch of n, with what data, path and model were asked for it."""
+    data.forget()
+    path.forget()
+    model.forget()
+    value = package.flow_matching.loss(trainer, n)
     attached = isinstance(value, Tensor) and value.requires_grad
     gradient = None
     if attached and model.output is not None and model.output.requires_grad:
@@ -141,8 +182,8 @@ def recorded(value: Any, path: Path, model: Model) -> Loss:
     return {
         "loss": torch.as_tensor(value).detach().float(),
         "attached": attached,
-        "gradient": torch.zeros_like(model.outputs) if gradient is None else gradient.detach(),
-        "asked": path.p_data.asked,
+        "gradient": torch.zeros_like(model.outputs[:n]) if gradient is None else gradient.detach(),
+        "asked": data.asked,
         "path": path.draws[-1:],
         "target": path.targets[-1:],
         "which": path.which,

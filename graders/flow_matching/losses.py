@@ -1,6 +1,8 @@
 """Checks of the losses of lab two, by a path and a model of ours that return known numbers and record their arguments.
 
-So a loss is exact: it has to be that of the recorded numbers. Left open by the hand-out, and decided for the student:
+So a loss is exact: it has to be that of the recorded numbers. A trainer is asked for several losses, one after another
+and for batches of different sizes: twice for a large one, so that the same times in each step show, and for small ones,
+whose times are judged together. Left open by the hand-out, and decided for the student:
 - squares may be summed or averaged over coordinates, which changes no minimum; half of the students average;
 - any other constant factor, such as a sum over the batch, costs the points of a small check of its own alone;
 - times may come from U[0, 1) or end a little short of 1;
@@ -10,7 +12,7 @@ So a loss is exact: it has to be that of the recorded numbers. Left open by the 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,16 +20,59 @@ import pytest
 
 from gengrade.arrays import Array, Array32
 from gengrade.grading import Evidence, Passed, Rng, Subject, check, expect, fail, not_asked, probes
-from graders.common.statistics import declare
-from graders.flow_matching.times import UniformTimes
+from graders.common.statistics import ALPHA, Independence, declare
+from graders.flow_matching.times import UniformTimes, normal_scores
 
 FLOW, SCORE, SCALE = "flow_matching.flow_loss", "flow_matching.score_loss", "flow_matching.loss_scale"
-BATCH, DIMENSIONS = 2_000, 3
-FEWEST, MOST = 50, 80  # rows of a batch for a loss's scale, whose number nobody knows in advance
+LEAST_BATCH, MOST_BATCH = 1_000, 1_500  # rows of a large batch; the hand-out's have 1,000
+SMALL_BATCHES = 12
+BOTH = 100  # rows of two small batches together, of which each has at least two
+FEWEST, MOST = 50, 300  # rows of a batch for a loss's scale; the hand-out's have 250 in lab three
 MOST_CALLS = 50  # draws of data for one loss
 CLOSE = 1e-4  # relative tolerance on a loss, and on the direction of its gradient
-TIMES = {id_: declare(id_, "times of a batch", UniformTimes(BATCH)) for id_ in (FLOW, SCORE)}
 WORDS = {"field": "conditional_vector_field", "score": "conditional_score"}
+
+
+@dataclass(frozen=True)
+class Times:
+    """Tests of the times of a trainer's batches: of a large one, of small ones together, and of two large ones."""
+
+    large: UniformTimes
+    small: UniformTimes
+    calls: Independence
+
+    @classmethod
+    def of(cls, id_: str, alpha: float = ALPHA) -> Times:
+        """Declare the tests for a check; `alpha` is its share for all of them."""
+        return cls(
+            declare(id_, "times of a large batch", UniformTimes(LEAST_BATCH, alpha / 3)),
+            declare(id_, "times of small batches", UniformTimes(SMALL_BATCHES * BOTH // 2, alpha / 3)),
+            declare(id_, "times of two large batches", Independence(LEAST_BATCH, alpha / 3)),
+        )
+
+    def judge(self, times: Sequence[Array]) -> None:
+        """Fail unless the times of the batches of `sizes_of` are uniform and independent."""
+        large, again, *small = times
+        problem = self.large.problem(large)
+        expect(problem is None, f"{problem}")
+        problem = self.small.problem(np.concatenate(small))
+        expect(problem is None, f"in small batches it is otherwise than in large ones: {problem}")
+        correlation = self.calls.correlation(normal_scores(large), normal_scores(again))
+        if correlation is not None:
+            fail(
+                "two batches get the same times, so that training sees no others: draw new ones for each batch, and do "
+                "not set the seed in get_train_loss",
+                got=f"a correlation of {correlation:.3f}",
+            )
+
+
+TIMES = {id_: Times.of(id_) for id_ in (FLOW, SCORE)}
+
+
+def sizes_of(rng: Rng) -> list[int]:
+    """Return sizes of batches: twice a large one, then small ones."""
+    large, few = rng.integer(LEAST_BATCH, MOST_BATCH), rng.integers(2, BOTH - 1, SMALL_BATCHES // 2).tolist()
+    return [large, large, *few, *(BOTH - each for each in few)]
 
 
 @dataclass(frozen=True)
@@ -47,9 +92,15 @@ class Known:
 
     def twice(self) -> Known:
         """Return a batch in which each of these samples is twice."""
-        targets = {name: np.concatenate([each, each]) for name, each in self.targets.items()}
-        data, drawn, outputs = (np.concatenate([each, each]) for each in (self.data, self.drawn, self.outputs))
-        return Known(data, drawn, targets, outputs)
+        return self._mapped(lambda each: np.concatenate([each, each]))
+
+    def first(self, n: int) -> Known:
+        """Return a batch of the first n of these samples."""
+        return self._mapped(lambda each: each[:n])
+
+    def _mapped(self, change: Callable[[Array32], Array32]) -> Known:
+        targets = {name: change(each) for name, each in self.targets.items()}
+        return Known(change(self.data), change(self.drawn), targets, change(self.outputs))
 
     @property
     def inputs(self) -> dict[str, Array32]:
@@ -68,11 +119,7 @@ def test_flow_matching_loss(student: Subject, rng: Rng) -> None:
     z is drawn from the path's p_data, t uniformly and independently for each sample, x from the path. Lipman et al.
     2023, equation 9.
     """
-    known = Known.random(rng, BATCH, DIMENSIONS)
-    got = student.run(probes.flow_matching.loss.flow_matching, **known.inputs)
-    times = judge_asked(got, known, "field", [(BATCH, 1)])
-    judge_times(times, TIMES[FLOW])
-    judge_value(got, known.residuals("field"), known, "field")
+    _judge_loss(student, rng, FLOW, "field")
 
 
 @check(SCORE)
@@ -81,11 +128,7 @@ def test_score_matching_loss(student: Subject, rng: Rng) -> None:
 
     z, t and x are drawn as for flow matching. Vincent 2011; Song et al. 2021, equation 7, without a weight.
     """
-    known = Known.random(rng, BATCH, DIMENSIONS)
-    got = student.run(probes.flow_matching.loss.score_matching, **known.inputs)
-    times = judge_asked(got, known, "score", [(BATCH, 1)])
-    judge_times(times, TIMES[SCORE])
-    judge_value(got, known.residuals("score"), known, "score")
+    _judge_loss(student, rng, SCORE, "score")
 
 
 @check(SCALE, leaves_to=(FLOW, SCORE))
@@ -95,16 +138,13 @@ def test_losses_are_means_over_the_batch(student: Subject, rng: Rng, passed: Pas
 
     A loss that is wrong otherwise is asked for the same samples twice, which leave any mean over samples as it is.
     """
-    known = Known.random(rng, rng.integer(FEWEST, MOST), DIMENSIONS)
-    id_, probe = {
-        "field": (FLOW, probes.flow_matching.loss.flow_matching),
-        "score": (SCORE, probes.flow_matching.loss.score_matching),
-    }[which]
-    got = student.run(probe, **known.inputs)
+    known = Known.random(rng, rng.integer(FEWEST, MOST), _dimensions(rng))
+    id_ = {"field": FLOW, "score": SCORE}[which]
+    got = _losses(student, which, known, [len(known.data)])[0]
     if passed(id_):
         judge_scale(got, known.residuals(which))
         return
-    other, twice = student.run(probe, **known.inputs), student.run(probe, **known.twice().inputs)
+    other, twice = (_losses(student, which, each, [len(each.data)])[0] for each in (known, known.twice()))
     values = [each["loss"].tensor(finite=False) for each in (got, other, twice)]
     follows = bool(got.list("asked", most=MOST_CALLS)) and _are_close(*values[:2])  # from the samples, without chance
     if follows and values[0].size == values[2].size == 1:
@@ -112,13 +152,38 @@ def test_losses_are_means_over_the_batch(student: Subject, rng: Rng, passed: Pas
     not_asked("the loss is wrong otherwise", unless=(id_,))
 
 
-def judge_asked(got: Evidence, known: Known, which: str, shapes: Sequence[tuple[int, ...]]) -> Array:
+def _judge_loss(student: Subject, rng: Rng, id_: str, which: str) -> None:
+    """Fail unless all losses of a trainer, for batches of several sizes, are those of the field or of the score."""
+    sizes, dimensions = sizes_of(rng), _dimensions(rng)
+    known = Known.random(rng, max(sizes), dimensions)
+    calls = [(each, known.first(n)) for each, n in zip(_losses(student, which, known, sizes), sizes, strict=True)]
+    times = [judge_asked(got, batch, which, [(len(batch.data), 1)]) for got, batch in calls]
+    TIMES[id_].judge(times)
+    for got, batch in calls:
+        judge_value(got, batch, which)
+
+
+def _losses(student: Subject, which: str, known: Known, sizes: Sequence[int]) -> list[Evidence]:
+    """Return the losses of one trainer for the first of these samples."""
+    loss = probes.flow_matching.loss
+    probe = loss.flow_matching if which == "field" else loss.score_matching
+    return student.run(probe, **known.inputs, sizes=list(sizes)).list("calls", exactly=len(sizes))
+
+
+def _dimensions(rng: Rng) -> int:
+    return rng.integer(2, 5)
+
+
+def judge_asked(
+    got: Evidence, known: Known, which: str, shapes: Sequence[tuple[int, ...]], source: Array | None = None
+) -> Array:
     """Fail unless path and model were asked rightly for a loss; return the times of the batch, [B].
 
     which: "field" or "score", the right target.
     shapes: those that the times may have.
+    source: what the path was given, where that is not the known data itself.
     """
-    source = _judge_data(got, known)
+    source = _judge_data(got, known) if source is None else source
     expect(bool(got.list("model")), "the loss never calls self.model")
     hint = "the model is not given the points that sample_conditional_path drew"
     expect(np.allclose(last(got, "model").tensor("points", shape=known.drawn.shape), known.drawn), hint)
@@ -187,18 +252,12 @@ def _times_of(call: Evidence, whose: str, shapes: Sequence[tuple[int, ...]]) -> 
     return call.tensor("times", shape=shape).reshape(-1)
 
 
-def judge_times(times: Array, test: UniformTimes) -> None:
-    """Fail unless the times [B] are independent and uniform."""
-    problem = test.problem(times)
-    expect(problem is None, f"{problem}")
-
-
-def judge_value(got: Evidence, residuals: Array, known: Known, which: str) -> None:
+def judge_value(got: Evidence, known: Known, which: str) -> None:
     """Fail unless a loss is a multiple of the sum of squared residuals, and its gradient is that of the same multiple.
 
     For c·Σr², the gradient is 2c·r, so that its product with r is twice the loss.
     """
-    claimed = got["loss"]
+    claimed, residuals = got["loss"], known.residuals(which)
     expect(claimed.shape() in ((), (1,)), "the loss should be a single number", got=f"shape {list(claimed.shape())}")
     expect(got.flag("attached"), "no gradient reaches the model: do not detach its output")
     value = claimed.number()

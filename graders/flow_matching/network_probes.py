@@ -5,6 +5,7 @@ Inputs of networks are [K, B, …]: K passes of a batch. What a network gives fo
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,11 +13,22 @@ from torch import Tensor, nn
 
 from graders.flow_matching.loss_probes import Model, Path, Source, recorded
 from graders.probing.filling import fill
-from graders.probing.networks import built, described, registration
+from graders.probing.networks import built, described, idle_parameter, registration, used_parameters
 
 if TYPE_CHECKING:
     from graders.flow_matching.interface import FlowMatchingPackage
-    from graders.flow_matching.records import Image, LatentLoss, Passes, VaeGradients, VaeLoss
+    from graders.flow_matching.records import (
+        Image,
+        LatentLoss,
+        LatentLosses,
+        Passes,
+        Slopes,
+        Training,
+        VaeGradients,
+        VaeLoss,
+    )
+
+STEP = 1e-3  # of a difference of outputs, as a share of their size: small, but far above rounding
 
 
 def image(package: FlowMatchingPackage, name: str, channels: int, side: int) -> Image:
@@ -36,7 +48,7 @@ def passes(
     y: Tensor | None = None,
     c: Tensor | None = None,
 ) -> Passes:
-    """Return what a new network in eval mode gives in K passes.
+    """Return what a new network in eval mode gives in K passes, and how it behaves in training mode.
 
     Args:
         name: of the network's class in the hand-out.
@@ -46,13 +58,116 @@ def passes(
     network = built(lambda **asked: package.flow_matching.network(name, asked), **settings).to(x.device).eval()
     _set(network, weights, seed)
     given = {key: value for key, value in (("x", x), ("t", t), ("y", y), ("c", c)) if value is not None}
+
+    def answer(asked: Mapping[str, Tensor]) -> list[Tensor]:
+        return _tensors(package.flow_matching.answer(network, {key: 1 * each for key, each in asked.items()}), name)
+
     outputs = []
     for index in range(len(x)):
-        asked = {key: value[index].clone() for key, value in given.items()}
         with torch.set_grad_enabled(index == 0):  # the graph of one pass shows which parameters are in use
-            outputs.append(_tensors(package.flow_matching.answer(network, asked), name))
+            outputs.append(answer({key: value[index] for key, value in given.items()}))
     found = registration(network, outputs[0][0])
-    return {"outputs": outputs, "parameters": found["parameters"], "unregistered": found["unregistered"]}
+    used = used_parameters(network, lambda: torch.stack([each.sum() for each in outputs[0]]))
+    return {
+        "outputs": outputs,
+        "parameters": sum(each.numel() for each in used.values()),
+        "unregistered": found["unregistered"],
+    }
+
+
+def training(
+    package: FlowMatchingPackage,
+    name: str,
+    settings: dict[str, Any],
+    seed: int,
+    use: bool,
+    x: Tensor | None = None,
+    t: Tensor | None = None,
+    y: Tensor | None = None,
+    c: Tensor | None = None,
+) -> Training:
+    """Return how a new network behaves in training mode, in which dropout layers drop nothing, and an idle weight.
+
+    All inputs are those of a single pass. The weights follow from `seed`. `use`: whether to look for idle weights.
+    """
+    network = built(lambda **asked: package.flow_matching.network(name, asked), **settings)
+    _set(network, "random", seed)
+    given = {key: value for key, value in (("x", x), ("t", t), ("y", y), ("c", c)) if value is not None}
+
+    def answer(chance: int = seed) -> list[Tensor]:
+        torch.manual_seed(chance)  # whatever is random in training mode is the same in each pass
+        return _tensors(package.flow_matching.answer(network, {key: 1 * each for key, each in given.items()}), name)
+
+    with torch.no_grad():
+        network.eval()
+        quiet = answer()
+        network.train()
+        _drop_nothing(network)
+        trained, again = answer(), answer(seed + 1)
+    inputs = [given[key] for key in ("x", "c") if key in given]
+    weights = [each for each in network.parameters() if each.requires_grad]
+    return {
+        "eval": quiet,
+        "train": trained,
+        "varies": any(bool((one != other).any()) for one, other in zip(trained, again, strict=True))
+        or any(isinstance(each, nn.modules.batchnorm._BatchNorm) for each in network.modules()),
+        "of_weights": _slopes(answer, weights),
+        "of_inputs": _slopes(answer, inputs),
+        "idle": _idle_weight(network.eval(), answer) if use else "",
+    }
+
+
+def _drop_nothing(network: nn.Module) -> None:
+    for each in network.modules():
+        if isinstance(each, nn.modules.dropout._DropoutNd):
+            each.p = 0.0
+        elif isinstance(each, nn.MultiheadAttention):
+            each.dropout = 0.0
+
+
+def _slopes(answer: Callable[[], Sequence[Tensor]], leaves: Sequence[Tensor]) -> Slopes:
+    """Compare the gradient of a random sum of all outputs with a difference of that sum, along the gradient.
+
+    The step is so small that the sum should change by `STEP` of its standard deviation.
+    """
+    leaves = [each.requires_grad_() for each in leaves]
+    outputs = answer()
+    mixed = [torch.randn_like(each).double() for each in outputs]
+    wanted = STEP * sum(each.double().square().sum().item() for each in outputs) ** 0.5
+
+    def value() -> Tensor:
+        return torch.stack([(w * each).sum() for w, each in zip(mixed, answer(), strict=True)]).sum()
+
+    with torch.enable_grad():
+        total = value()
+    if not total.requires_grad or not leaves:
+        return {"length": 0.0, "ratio": 0.0}
+    gradients = torch.autograd.grad(total, leaves, allow_unused=True)
+    reached = [(each, gradient) for each, gradient in zip(leaves, gradients, strict=True) if gradient is not None]
+    squares = sum(gradient.double().square().sum().item() for _, gradient in reached)
+    if not squares or not wanted:
+        return {"length": 0.0, "ratio": 0.0}
+    ends = []
+    with torch.no_grad():
+        for step in (1.0, -2.0):
+            for each, gradient in reached:
+                each.add_(step * wanted / squares * gradient)
+            ends.append(value().item())
+        for each, gradient in reached:
+            each.add_(wanted / squares * gradient)
+    return {"length": squares**0.5, "ratio": (ends[0] - ends[1]) / (2 * wanted)}
+
+
+def _idle_weight(network: nn.Module, answer: Callable[[], Sequence[Tensor]]) -> str:
+    """Return the name of a weight on whose value the outputs do not depend, although it is in their graph; "" if none.
+
+    Only weights with two axes count: an offset may rightly have no effect, as that of keys before a softmax, or that of
+    a convolution before a norm.
+    """
+    for each in network.parameters():
+        if each.dim() < 2:
+            each.requires_grad_(False)
+    return idle_parameter(network, lambda: torch.cat([each.reshape(-1) for each in answer()]))
 
 
 @torch.no_grad()
@@ -148,10 +263,11 @@ def latent(
     outputs: Tensor,
     eta: float,
     null_label: int,
-) -> LatentLoss:
-    """Return the student's loss on latents with known means [B, …] and a known logarithm of their variance.
+    sizes: list[int],
+) -> LatentLosses:
+    """Return the student's losses on latents, with known means [B, …] and a known logarithm of their variance.
 
-    The path gives x and the field, and the model the outputs, all of the latents' shape.
+    The path gives x and the field, and the model the outputs, all of the latents' shape. Batches are of these sizes.
     """
     path, model, vae = (
         Path(Source(mean), x, field, field),
@@ -159,6 +275,10 @@ def latent(
         _Autoencoder(mean, torch.tensor(logvar).to(mean)),
     )
     data = Source(images, labels)
-    value = package.flow_matching.latent_loss(data, vae, path, model, eta, null_label, len(images))
-    path.p_data = data  # its draws count, not those of the latents
-    return {**recorded(value, path, model), "encoded": vae.asked[-1:], "through": path.attached}
+    trainer = package.flow_matching.latent_trainer(data, vae, path, model, eta, null_label)
+    calls: list[LatentLoss] = []
+    for n in sizes:
+        vae.asked = []
+        loss = recorded(package, trainer, data, path, model, n)
+        calls.append({**loss, "encoded": vae.asked[-1:], "through": path.attached})
+    return {"calls": calls}

@@ -8,8 +8,8 @@ from gengrade.arrays import Array
 from gengrade.grading import Evidence
 from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.common.shares import describe_noise, share_of
-from graders.flow_matching.changes import MOST_PASSES, are_equal, changed
-from graders.flow_matching.symptoms import loss
+from graders.flow_matching.changes import are_equal, changed
+from graders.flow_matching.symptoms import loss, loss_calls, same_times
 
 FACTOR = 0.02  # tolerance on factors
 
@@ -17,7 +17,7 @@ FACTOR = 0.02  # tolerance on factors
 @symptoms_of("flow_matching.network:passes")
 def passes(inputs: Inputs, got: Evidence) -> Symptoms:
     """Return the shapes of what a network gives, and which inputs change which rows and tokens of it."""
-    outputs = [each.list() for each in got.list("outputs", most=MOST_PASSES)]
+    outputs = [each.list() for each in got.list("outputs", exactly=len(inputs["x"]))]
     tensors = [[tensor.tensor(finite=False) for tensor in each] for each in outputs]
     found: Numbers = {
         "tensors": (float(len(tensors[0])), 0.0),
@@ -51,12 +51,22 @@ def _differences(outputs: Array) -> Numbers:
     return found
 
 
+@symptoms_of("flow_matching.network:training")
+def training(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Return whether gradients reach weights and inputs, and are those of the outputs."""
+    found: Numbers = {"idle": (float(got.text("idle") != ""), 0.0)}
+    for name in ("of_weights", "of_inputs"):
+        found[f"{name}: reached"] = (float(got[name].number("length", finite=False) > 0), 0.0)
+        found[f"{name}: ratio"] = (got[name].number("ratio", finite=False), 0.1)
+    return found
+
+
 @symptoms_of("flow_matching.network:vae_loss")
 def vae_loss(inputs: Inputs, got: Evidence) -> Symptoms:
     """Return how the gradients of both terms follow from their numbers, and how they grow with β."""
     found: Numbers = {}
     sources = {"z_mean": inputs["z_mean"], "x_mean": inputs["x_mean"] - inputs["x_true"]}
-    first, second = got.list("gradients")
+    first, second = got.list("gradients", exactly=len(inputs["betas"]))
     for name, source in sources.items():
         right = np.asarray(source, dtype=np.float64)
         one, other = (each.tensor(name, shape=right.shape, finite=False) for each in (first, second))
@@ -73,13 +83,27 @@ def vae_loss(inputs: Inputs, got: Evidence) -> Symptoms:
     return found
 
 
+def _labels_of_latents(inputs: Inputs, got: Evidence) -> Numbers:
+    """Return the shares of labels that were dropped, and of those that became another label."""
+    right = np.asarray(inputs["labels"], dtype=np.float64)[: inputs["sizes"][0]]
+    given = [each.tensor("labels", finite=False) for each in got.list("model") if not each.is_none("labels")]
+    if not given or given[-1].shape != right.shape:
+        return {}
+    dropped = given[-1] == inputs["null_label"]
+    shares = np.array([dropped.mean(), np.mean(~dropped & (given[-1] != right))])
+    return {"shares of dropped labels, and of other ones": (shares, 0.06)}
+
+
 @symptoms_of("flow_matching.network:latent")
 def latent(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Return the symptoms of a loss, whether the autoencoder saw the images, and the law of the latents' noise."""
+    """Return the symptoms of the first loss, whether the autoencoder saw the images, and the law of latents' noise."""
+    calls = loss_calls(inputs, got)
+    got = calls[0]
     free = ("points of the path", "shapes of times", "same z")  # latents are draws, and times may have two shapes
     of_loss = loss({**inputs, "z": inputs["mean"]}, got)
     kept = {name: each for name, each in of_loss.items() if not name.startswith(free)}
     found: Numbers = {name: (np.asarray(value), tolerance) for name, (value, tolerance) in kept.items()}
+    found |= same_times(calls) | _labels_of_latents(inputs, got)
     found["through"] = (float(got.flag("through")), 0.0)
     encoded, images = got.list("encoded"), np.asarray(inputs["images"], dtype=np.float64)
     shown = bool(encoded) and are_equal(encoded[0].tensor(finite=False), images)

@@ -65,11 +65,19 @@ def beta(package: FlowMatchingPackage, t: Tensor) -> Tensor:
     return _tensor(package.flow_matching.beta()(t))
 
 
-def path_draws(package: FlowMatchingPackage, z: Tensor, t: Tensor, schedule: dict[str, float]) -> Draws:
-    """Return two draws of the student's Gaussian path for the same z and t."""
+def path_draws(
+    package: FlowMatchingPackage, z: Tensor, t: Tensor, schedule: dict[str, float], sizes: list[int]
+) -> Draws:
+    """Return two draws of the student's Gaussian path for the same z and t, which it is given in batches."""
     path = _gaussian_path(package, z, schedule)
-    first, second = (_tensor(package.flow_matching.sample(path, z.clone(), t)) for _ in range(2))
-    return {"draws": first, "second_draws": second}
+    drawn = []
+    for points, times in zip(z.split(sizes), t.split(sizes), strict=True):
+        for _ in range(2):
+            draw = _tensor(package.flow_matching.sample(path, points.clone(), times.clone()))
+            if draw.shape != points.shape:  # the others could not be put behind it
+                return {"draws": draw, "second_draws": draw}
+            drawn.append(draw)
+    return {"draws": torch.cat(drawn[::2]), "second_draws": torch.cat(drawn[1::2])}
 
 
 def path_field(package: FlowMatchingPackage, x: Tensor, z: Tensor, t: Tensor, schedule: dict[str, float]) -> Tensor:

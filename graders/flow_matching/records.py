@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 from torch import Tensor
 
@@ -45,6 +45,18 @@ class Field(TypedDict):
     score: Tensor  # [B, d]
 
 
+class Losses(TypedDict):
+    """The losses of one trainer, one after another."""
+
+    calls: list[Loss]  # for each size of a batch
+
+
+class GuidedLosses(Losses):
+    """The losses of a trainer with labels. The last call of the model has labels."""
+
+    null_label: int  # the label that stands for none
+
+
 class Loss(TypedDict):
     """A loss and what was asked of the path and of the model for it, whose answers are known."""
 
@@ -56,7 +68,6 @@ class Loss(TypedDict):
     target: list[Seen]  # the last call of conditional_vector_field or conditional_score, if there is one
     which: str  # "field" or "score": the last target that was asked for; "" for none
     model: list[Seen]  # the last call of the model, if there is one
-    null_label: NotRequired[int]  # the label that stands for none
 
 
 class Seen(TypedDict):
@@ -87,8 +98,26 @@ class Passes(TypedDict):
     """What a network gives in K passes."""
 
     outputs: list[list[Tensor]]  # of each pass: one tensor, or several if the network returns several
-    parameters: int  # how many numbers are trainable
+    parameters: int  # how many trainable numbers are in use
     unregistered: int  # how many tensors require gradients, but are not among the network's parameters
+
+
+class Slopes(TypedDict):
+    """The slope of a random sum of a network's outputs along its gradient."""
+
+    length: float  # of the gradient; 0 if none reaches the leaves
+    ratio: float  # of a difference of the sum and what the gradient predicts; 0 without a gradient
+
+
+class Training(TypedDict):
+    """A network in eval mode and in training mode, in which dropout layers drop nothing."""
+
+    eval: list[Tensor]  # its outputs
+    train: list[Tensor]
+    varies: bool  # whether its outputs in training mode are still random, or it has a batch norm
+    of_weights: Slopes  # in training mode, along the parameters
+    of_inputs: Slopes  # and along x and c
+    idle: str  # the name of a weight without effect; "" if there is none
 
 
 class Image(TypedDict):
@@ -111,6 +140,12 @@ class VaeLoss(TypedDict):
     """An autoencoder's loss."""
 
     gradients: list[VaeGradients]  # for each β
+
+
+class LatentLosses(TypedDict):
+    """The losses of one trainer on the latents of images, one after another."""
+
+    calls: list[LatentLoss]  # for each size of a batch
 
 
 class LatentLoss(Loss):

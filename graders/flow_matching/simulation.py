@@ -37,33 +37,38 @@ DRIFTS = {  # for each process, a drift that has the shape of x
     "OUProcess": "-self.theta * xt",
     "LangevinSDE": "0.5 * self.sigma**2 * self.density.score(xt)",
 }
-STEPS = 12
-DRAWN = 1_500  # points in a test of noise
+STEPS = (8, 16)  # in a trajectory, at least and less than
+DRAWN, MOST_DRAWN = 1_000, 1_500  # points in a test of noise
+FEW_STEPS = 600  # in a trajectory of one point, whose noise is judged by all steps together
 SHOWN = 8  # trajectories in a figure
+START = 2.0  # of the trajectories in a figure
 
-STEP_NOISE = declare(MARUYAMA, "the noise of two steps", GaussianFit(2 * DRAWN, 3, ALPHA / 4))
-OTHER_STEP = declare(MARUYAMA, "the noise of a step and of the next", Independence(DRAWN * 3, ALPHA / 4))
+STEP_NOISE = declare(MARUYAMA, "the noise of two steps", GaussianFit(2 * DRAWN, 2, ALPHA / 5))
+OTHER_STEP = declare(MARUYAMA, "the noise of a step and of the next", Independence(DRAWN * 2, ALPHA / 5))
 LAST = {
-    theta: declare(MARUYAMA, f"points after {STEPS} steps, θ = {theta:g}", GaussianFit(DRAWN, 2, ALPHA / 4))
+    theta: declare(MARUYAMA, f"points after some steps, θ = {theta:g}", GaussianFit(DRAWN, 2, ALPHA / 5))
     for theta in (0.0, 1.7)
 }
+OF_ONE = declare(MARUYAMA, "the noise of many steps of one point", GaussianFit(FEW_STEPS, 2, ALPHA / 5))
 
 
 @check(EULER)
-@pytest.mark.parametrize("steps", [1, STEPS])
-def test_euler_steps(student: Subject, rng: Rng, show: Show, steps: int) -> None:
+@pytest.mark.parametrize("several", [False, True], ids=["one", "several"])
+def test_euler_steps(student: Subject, rng: Rng, show: Show, several: bool) -> None:
     """A step of EulerSimulator goes from x to x + h·u(x, t), and further steps go on from there.
 
     The field is known and depends on x and t, so that the points after any number of steps are exact. Euler 1768.
     """
-    field, x, h = _field(rng), rng.normal(5, 3), _size(rng, 0.04, 0.09)
+    d, steps = rng.integer(2, 5), rng.integer(*STEPS) if several else 1
+    x = rng.normal(rng.integer(SHOWN, 60) if several else 1, d)
+    field, h = _field(rng, d), _size(rng, 0.04, 0.09)
     setting = {"matrix": field.matrix, "slope": field.slope}
     got = student.run(probes.flow_matching.simulation.euler, x=x, h=h, steps=steps, **setting)
     points = got.tensor("points", shape=(steps + 1, *x.shape), finite=False)
     right = field.euler(x, h, steps)
     if not np.allclose(points, right, rtol=1e-4, atol=1e-4):
         fail(_euler_words(points, right, field, h), expected=_first(right), got=_first(points))
-    if steps > 1:
+    if several:
         _show_trajectories(points[:, :SHOWN], field, x, h, show)
 
 
@@ -73,8 +78,10 @@ def test_noise_of_a_step(student: Subject, rng: Rng) -> None:
 
     Maruyama 1955. The drift and the diffusion coefficient are known and differ from point to point.
     """
-    field, x, h = _field(rng), rng.normal(DRAWN, 3), _size(rng, 0.03, 0.3)
-    noise = {"sigma": 1.6, "weight": 0.7}  # far from 1, so that it can be told from its square and its root
+    d = rng.integer(2, 5)
+    field, x, h = _field(rng, d), rng.normal(rng.integer(DRAWN, MOST_DRAWN), d), _size(rng, 0.03, 0.3)
+    # Far from 1, so that it can be told from its square and its root.
+    noise = {"sigma": _size(rng, 1.5, 1.9), "weight": _size(rng, 0.6, 0.9)}
     setting = {"matrix": field.matrix, "slope": field.slope, "noise": noise}
     got = student.run(probes.flow_matching.simulation.euler_maruyama, x=x, h=h, steps=2, **setting)
     points = got.tensor("points", shape=(3, *x.shape))
@@ -88,24 +95,39 @@ def test_noise_of_a_step(student: Subject, rng: Rng) -> None:
 
 
 @check(MARUYAMA)
+def test_noise_of_one_point(student: Subject, rng: Rng) -> None:
+    """A single point gets new noise in each of many steps, as the points of a large batch do."""
+    process = OrnsteinUhlenbeck(_size(rng, 0.5, 1.5), _size(rng, 1.5, 1.9), _size(rng, 0.1, 0.2))
+    field = AffineField(-np.float32(process.theta) * np.eye(2, dtype=np.float32), np.zeros(2, np.float32))
+    noise = {"sigma": process.sigma, "weight": 0.0}
+    inputs = {"matrix": field.matrix, "slope": field.slope, "noise": noise, "h": process.h, "steps": FEW_STEPS}
+    got = student.run(probes.flow_matching.simulation.euler_maruyama, x=rng.normal(1, 2), **inputs)
+    points = got.tensor("points", shape=(FEW_STEPS + 1, 1, 2))
+    noises = np.concatenate([_noise(points, step, field, noise, process.h) for step in range(FEW_STEPS)])
+    _expect_noise(noises)
+    problem = OF_ONE.problem(noises)
+    expect(problem is None, f"the noise of the steps of a single point is not drawn from N(0, I): {problem}")
+
+
+@check(MARUYAMA)
 @pytest.mark.parametrize("theta", sorted(LAST), ids=["Brownian motion", "Ornstein–Uhlenbeck"])
 def test_moments_after_steps(student: Subject, rng: Rng, show: Show, theta: float) -> None:
     """After several steps, points have the mean and the variance that follow for this step size.
 
     For dX = −θX dt + σ dW they are known for every step size h: qⁿx₀ and σ²h(1 − q²ⁿ)/(1 − q²) with q = 1 − θh.
     """
-    process = OrnsteinUhlenbeck(theta, 2.0, _size(rng, 0.1, 0.2))
-    x = np.tile(np.array([2.0, -3.0], np.float32), (DRAWN, 1))
+    process, steps = OrnsteinUhlenbeck(theta, _size(rng, 1.6, 2.2), _size(rng, 0.1, 0.2)), rng.integer(*STEPS)
+    x = np.tile(np.array([START, -3.0], np.float32), (rng.integer(DRAWN, MOST_DRAWN), 1))
     noise = {"sigma": process.sigma, "weight": 0.0}
     drift = {"matrix": -theta * np.eye(2, dtype=np.float32), "slope": np.zeros(2, np.float32)}
     got = student.run(
-        probes.flow_matching.simulation.euler_maruyama, x=x, h=process.h, steps=STEPS, noise=noise, **drift
+        probes.flow_matching.simulation.euler_maruyama, x=x, h=process.h, steps=steps, noise=noise, **drift
     )
-    points = got.tensor("points", shape=(STEPS + 1, *x.shape))
+    points = got.tensor("points", shape=(steps + 1, *x.shape))
     _show_process(points, process, show)
-    _expect_noise(points[-1] - process.mean(x, STEPS))
-    problem = LAST[theta].problem((points[-1] - process.mean(x, STEPS)) / process.std(STEPS))
-    expect(problem is None, f"after {STEPS} steps the points are not distributed as they should be: {problem}")
+    _expect_noise(points[-1] - process.mean(x, steps))
+    problem = LAST[theta].problem((points[-1] - process.mean(x, steps)) / process.std(steps))
+    expect(problem is None, f"after {steps} steps the points are not distributed as they should be: {problem}")
 
 
 @check(BROWNIAN)
@@ -129,7 +151,7 @@ def test_ou_process(student: Subject, rng: Rng) -> None:
 def test_langevin(student: Subject, rng: Rng) -> None:
     """LangevinSDE has the drift ½σ²·∇log p(x) and the diffusion coefficient σ, for any density p."""
     x, t, sigma = _somewhere(rng)
-    mean, precision = rng.normal(3), rng.uniform(0.4, 2.5, 3)
+    mean, precision = rng.normal(x.shape[1]), rng.uniform(0.4, 2.5, x.shape[1])
     setting = {"mean": mean, "precision": precision, "sigma": sigma}
     got = student.run(probes.flow_matching.simulation.langevin, x=x, t=t, **setting)
     _judge_process(got, 0.5 * sigma**2 * precision * (mean - x), sigma, "it is ½σ²·density.score(x)")
@@ -139,7 +161,8 @@ def test_langevin(student: Subject, rng: Rng) -> None:
 @pytest.mark.parametrize("which", PROCESSES, ids=list(DRIFTS))
 def test_shapes_of_coefficients(student: Subject, rng: Rng, passed: Passed, which: str) -> None:
     """Coefficients of processes have the shape of x, one number for each coordinate."""
-    (x, t, sigma), ones = _somewhere(rng), np.ones(3, np.float32)
+    x, t, sigma = _somewhere(rng)
+    ones = np.ones(x.shape[1], np.float32)
     if which == BROWNIAN:
         got = student.run(probes.flow_matching.simulation.brownian_motion, x=x, t=t, sigma=sigma)
     elif which == OU:
@@ -160,8 +183,8 @@ def test_shapes_of_coefficients(student: Subject, rng: Rng, passed: Passed, whic
         )
 
 
-def _field(rng: Rng) -> AffineField:
-    return AffineField(0.7 * rng.normal(3, 3), rng.normal(3))
+def _field(rng: Rng, d: int) -> AffineField:
+    return AffineField(0.7 * rng.normal(d, d), rng.normal(d))
 
 
 def _size(rng: Rng, low: float, high: float) -> float:
@@ -170,8 +193,8 @@ def _size(rng: Rng, low: float, high: float) -> float:
 
 
 def _somewhere(rng: Rng) -> tuple[Array32, float, float]:
-    """Return points [7, 3], a time, and a σ that differs from its square and from 1."""
-    return rng.normal(7, 3), _size(rng, 0.2, 0.8), _size(rng, 1.3, 1.9)
+    """Return more points than they have coordinates, a time, and a σ that differs from its square and from 1."""
+    return rng.normal(rng.integer(6, 40), rng.integer(2, 5)), _size(rng, 0.2, 0.8), _size(rng, 1.3, 1.9)
 
 
 def _noise(points: Array, step: int, field: AffineField, noise: dict[str, float], h: float) -> Array:
@@ -269,27 +292,26 @@ def _show_process(points: Array, process: OrnsteinUhlenbeck, show: Show) -> None
         ylabel="x",
         alt=f"Four random paths of {what}, most of them between two curves at two standard deviations from the mean",
     )
-    _show_last(points[-1, :, 0], process, show)
+    _show_last(points[-1, :, 0], process, len(points) - 1, show)
 
 
-def _show_last(last: Array, process: OrnsteinUhlenbeck, show: Show) -> None:
+def _show_last(last: Array, process: OrnsteinUhlenbeck, steps: int, show: Show) -> None:
     """Show the density of the last points [B] beside the exact ones, for this step size and for none."""
-    start, time = 2.0, STEPS * process.h
-    reach = 4 * process.std(STEPS)
-    mean = float(process.mean(np.array(start), STEPS))
+    time, reach = steps * process.h, 4 * process.std(steps)
+    mean = float(process.mean(np.array(START), steps))
     edges = np.linspace(mean - reach, mean + reach, 41)
     centres = (edges[1:] + edges[:-1]) / 2
     found = np.histogram(last, bins=edges)[0] / len(last) / (edges[1] - edges[0])
     laws = {
-        "exact, for this step": (mean, process.std(STEPS)),
-        "exact, for the process": (start * np.exp(-process.theta * time), process.exact_std(time)),
+        "exact, for this step": (mean, process.std(steps)),
+        "exact, for the process": (START * np.exp(-process.theta * time), process.exact_std(time)),
     }
     curves = {"yours": (centres.tolist(), found.tolist())}
     for name, (centre, std) in laws.items():
         density = np.exp(-0.5 * ((centres - centre) / std) ** 2) / (std * np.sqrt(2 * np.pi))
         curves[name] = (centres.tolist(), density.tolist())
     show.curves(
-        f"The density of the points after {STEPS} steps",
+        f"The density of the points after {steps} steps",
         curves,
         xlabel="x",
         ylabel="density",

@@ -5,12 +5,16 @@ All other evidence follows from the inputs alone, and is compared directly.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 
 from gengrade.arrays import Array
 from gengrade.grading import Evidence
 from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.common.shares import describe_noise
+from graders.flow_matching.coins import are_together
 from graders.flow_matching.gaussian_paths import Powers
 from graders.flow_matching.processes import AffineField
 
@@ -29,6 +33,9 @@ def euler_maruyama(inputs: Inputs, got: Evidence) -> Symptoms:
     field = AffineField(inputs["matrix"], inputs["slope"])
     sigma, weight = (float(inputs["noise"][name]) for name in ("sigma", "weight"))
     noises = []
+    if len(x) == 1:  # of a single point, the noise of all its steps
+        before, after = points[:-1, 0], points[1:, 0]
+        return {"noise of one point": (float(np.abs(np.diff(after - before, axis=0)).mean() > SAME), 0.0)}
     for step in (0, 1):
         before = points[step]
         spread = sigma * (1 + weight * np.abs(before)) * np.sqrt(h)
@@ -92,23 +99,27 @@ def linear_draw(inputs: Inputs, got: Evidence) -> Symptoms:
 @symptoms_of("flow_matching.loss:dropped")
 def dropped(inputs: Inputs, got: Evidence) -> Symptoms:
     """Return how many labels are dropped, whether together, and what other labels the model was given."""
-    batches, labels = got.list("batches"), np.asarray(inputs["labels"], dtype=np.float64)
+    labels = [np.asarray(each, dtype=np.float64) for each in inputs["labels"]]
+    batches = got.list("batches", exactly=len(labels))
     if any(each.is_none() for each in batches):
         return {"labels": (-1.0, 0.0)}
-    given = np.stack([each.tensor(finite=False) for each in batches])
-    found: Numbers = {"shape of labels": (np.array(given.shape, dtype=np.float64), 0.0)}
-    if given.shape != labels.shape:
+    given = [each.tensor(finite=False) for each in batches]
+    alike = [float(each.shape == right.shape) for each, right in zip(given, labels, strict=True)]
+    found: Numbers = {"shapes of labels": (np.array(alike), 0.0)}
+    if not all(alike):
         return found
-    away = given == got.integer("null_label")
-    others = given[~away & (given != labels)]
-    together = bool(np.isin(away.mean(axis=1), (0.0, 1.0)).all())
-    error = 3.0 / np.sqrt(labels.size)
+    away = [each == got.integer("null_label") for each in given]
+    flat, drawn, gone = np.concatenate(given), np.concatenate(labels), np.concatenate(away)
+    others = flat[~gone & (flat != drawn)]
+    pairs = [(one, other) for one, other in pairwise(away) if len(one) == len(other)]
+    together, error = are_together(away) and 0 < gone.mean() < 1, 3.0 / np.sqrt(flat.size)
+    neighbours = np.concatenate([each[: len(each) // 2 * 2].reshape(-1, 2) for each in away])
     return found | {
-        "together": (float(together and 0 < away.mean() < 1), 0.0),
-        "share of dropped labels": (0.0 if together and 0 < away.mean() < 1 else float(away.mean()), error),
-        "neighbours alike": (float((away[:, 0::2] == away[:, 1::2]).mean()), 2 * error),
-        "the same places in all batches": (float((away == away[:1]).all()), 0.0),
-        "share of other labels": (float(others.size) / labels.size, error),
+        "together": (float(together), 0.0),
+        "share of dropped labels": (0.0 if together else float(gone.mean()), error),
+        "neighbours alike": (float((neighbours[:, 0] == neighbours[:, 1]).mean()), 2 * error),
+        "the same places in all batches": (float(all((one == other).all() for one, other in pairs)), 0.0),
+        "share of other labels": (float(others.size) / flat.size, error),
         "other label": (float(others[0]) if others.size and np.ptp(others) == 0 else -2.0, 0.0),
         "whole": (float(got.flag("whole")), 0.0),
     }
@@ -120,8 +131,8 @@ def guided(inputs: Inputs, got: Evidence) -> Symptoms:
 
     Where the trainer is told the null label, as in 2026, times [B] are as good as times [B, 1, 1, 1].
     """
-    given = any(not each.is_none("labels") for each in got.list("model"))
-    found = {**loss(inputs, got), "labels given": (float(given), 0.0)}
+    given = any(not each.is_none("labels") for each in loss_calls(inputs, got)[0].list("model"))
+    found = {**losses(inputs, got), "labels given": (float(given), 0.0)}
     shapes, _ = found.get("shapes of times", (None, 0.0))
     if shapes is not None and got.integer("null_label") == int(inputs["null_label"]):
         found["shapes of times"] = (np.where(np.asarray(shapes) == 1, len(inputs["x"].shape), shapes), 0.0)
@@ -129,7 +140,26 @@ def guided(inputs: Inputs, got: Evidence) -> Symptoms:
 
 
 @symptoms_of("flow_matching.loss:flow_matching", "flow_matching.loss:score_matching")
-def loss(inputs: Inputs, got: Evidence) -> Symptoms:
+def losses(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Return the symptoms of a trainer's first loss, of the whole batch, and whether the next has the same times."""
+    calls = loss_calls(inputs, got)
+    return loss(inputs, calls[0]) | same_times(calls)
+
+
+def same_times(calls: Sequence[Evidence]) -> Numbers:
+    """Return whether the model gets the same times for the first two batches, which have the same size."""
+    times = [each.tensor("times", finite=False) for call in calls[:2] for each in call.list("model")[-1:]]
+    if len(times) < 2 or times[0].size < 2 or not np.ptp(times[0]):
+        return {}
+    return {"same times in the next batch": (float(np.array_equal(times[0], times[1])), 0.0)}
+
+
+def loss_calls(inputs: Inputs, got: Evidence) -> list[Evidence]:
+    """Return the evidence of each loss of a trainer."""
+    return got.list("calls", exactly=len(inputs["sizes"]))
+
+
+def loss(inputs: Inputs, got: Evidence) -> Numbers:
     """Return what path, target and model were given, the law of the times, and which formula gives the loss."""
     data, drawn = (np.asarray(inputs[name], dtype=np.float64) for name in ("z", "x"))
     which = got.text("which")

@@ -20,6 +20,11 @@ from graders.common.statistics import (
 _LEAST = 1e-9  # the normal score of 0 would be infinite
 
 
+def normal_scores(times: Array) -> Array:
+    """Return times from U[0, 1) as draws from N(0, 1) in the same order."""
+    return np.asarray(ndtri(np.clip(times, _LEAST, 1 - _LEAST)))
+
+
 @dataclass(frozen=True, slots=True)
 class UniformTimes(OfDraws):
     """A test of `draws` times from U[0, 1), or from U[0, 1 − cut), with false-fail probability `alpha`.
@@ -53,7 +58,7 @@ class UniformTimes(OfDraws):
         distance = ks_distance(times, lambda t: np.clip(t, 0, 1))
         if distance > dkw_bound(times.size, self.alpha / 2) + self.cut:
             return "times should be drawn uniformly from 0 to 1, by torch.rand"
-        scores, pairs = ndtri(np.clip(times, _LEAST, 1 - _LEAST)), len(times) // 2
+        scores, pairs = normal_scores(times), len(times) // 2
         with np.errstate(invalid="ignore", divide="ignore"):
             r = float(np.corrcoef(scores[0 : 2 * pairs : 2], scores[1 : 2 * pairs : 2])[0, 1])
         if not abs(r) <= correlation_bound(pairs, self.alpha / 2):

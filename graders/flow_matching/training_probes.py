@@ -50,10 +50,11 @@ def train(package: FlowMatchingPackage, points: Tensor, budget: dict[str, Any]) 
     alpha, beta = package.flow_matching.alpha(), package.flow_matching.beta()
     path = package.flow_matching.gaussian_path(Data(points), alpha, beta)
     model = Field(points.shape[1], budget["width"]).to(points.device)
+    trainer = package.flow_matching.flow_matching_trainer(path, model)
     descent = Descent(model, peak=budget["rate"], steps=budget["steps"], clip=10.0)
     losses = torch.zeros(budget["steps"], device=points.device)
     for step in range(budget["steps"]):
-        loss = package.flow_matching.flow_matching_loss(path, model, budget["batch"])
+        loss = package.flow_matching.loss(trainer, budget["batch"])
         descent.step(loss)
         losses[step] = loss.detach()
     return {"weights": weights_of(model), "losses": losses}

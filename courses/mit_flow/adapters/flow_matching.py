@@ -104,13 +104,17 @@ class FlowMatchingContract:
         """Return the conditional score of a path."""
         return _ask(path, "conditional_score", {"x": x, "z": z, "t": t})
 
-    def flow_matching_loss(self, path: Any, model: nn.Module, n: int) -> Any:
-        """Return the loss of a ConditionalFlowMatchingTrainer for a batch of n."""
-        return self._loss("ConditionalFlowMatchingTrainer", path, model, n)
+    def flow_matching_trainer(self, path: Any, model: nn.Module) -> Any:
+        """Return a new ConditionalFlowMatchingTrainer."""
+        return call(self._labs.find("two", "ConditionalFlowMatchingTrainer"), {"path": path, "model": model})
 
-    def score_matching_loss(self, path: Any, model: nn.Module, n: int) -> Any:
-        """Return the loss of a ConditionalScoreMatchingTrainer for a batch of n."""
-        return self._loss("ConditionalScoreMatchingTrainer", path, model, n)
+    def score_matching_trainer(self, path: Any, model: nn.Module) -> Any:
+        """Return a new ConditionalScoreMatchingTrainer."""
+        return call(self._labs.find("two", "ConditionalScoreMatchingTrainer"), {"path": path, "model": model})
+
+    def loss(self, trainer: Any, n: int) -> Any:
+        """Return the loss of any of the labs' trainers for a batch of n."""
+        return _ask(trainer, "get_train_loss", {"batch_size": n})
 
     def score_of_field(self, field: nn.Module, alpha: Any, beta: Any, x: Tensor, t: Tensor) -> Any:
         """Return what a ScoreFromVectorField gives for a field."""
@@ -118,14 +122,10 @@ class FlowMatchingContract:
         made = call(self._labs.find("two", "ScoreFromVectorField"), asked)
         return _ask(made, "forward", {"x": x, "t": t})
 
-    def _loss(self, name: str, path: Any, model: nn.Module, n: int) -> Any:
-        trainer = call(self._labs.find("two", name), {"path": path, "model": model})
-        return _ask(trainer, "get_train_loss", {"batch_size": n})
-
     # Lab three
 
-    def guided_loss(self, path: Any, model: nn.Module, eta: float, null_label: int, n: int) -> Any:
-        """Return the loss of a CFGTrainer for a batch of n, in which labels are dropped with probability η."""
+    def guided_trainer(self, path: Any, model: nn.Module, eta: float, null_label: int) -> Any:
+        """Return a new CFGTrainer, which drops labels with probability η."""
         made = self._labs.find("three", "CFGTrainer")
         asked = {"path": path, "model": model, "eta": eta}
         if _takes(made, "null_label"):
@@ -135,7 +135,7 @@ class FlowMatchingContract:
         trainer = call(made, asked)
         if "model" not in asked:
             trainer.model = model
-        return _ask(trainer, "get_train_loss", {"batch_size": n})
+        return trainer
 
     def network(self, name: str, settings: dict[str, Any]) -> nn.Module:
         """Return a new network of that class. Early hand-outs ask for no channels, which are one then."""
@@ -184,14 +184,14 @@ class FlowMatchingContract:
         numbers = {"z_mean": z_mean, "z_logvar": z_logvar, "x_mean": x_mean, "x_logvar": x_logvar, "x_true": x_true}
         return _ask(model, "compute_loss", numbers)
 
-    def latent_loss(
-        self, data: Any, vae: nn.Module, path: Any, model: nn.Module, eta: float, null_label: int, n: int
+    def latent_trainer(
+        self, data: Any, vae: nn.Module, path: Any, model: nn.Module, eta: float, null_label: int
     ) -> Any:
-        """Return the loss of a LatentCFGTrainer for a batch of n."""
+        """Return a new LatentCFGTrainer."""
         asked = {"mnist": data, "vae": vae, "path": path, "eta": eta, "null_label": null_label}
         trainer = call(self._labs.find("three", "LatentCFGTrainer"), asked)
         trainer.model = model
-        return _ask(trainer, "get_train_loss", {"batch_size": n})
+        return trainer
 
     def null_label(self, wished: int) -> int:
         """Return the wished label, where CFGTrainer takes one; otherwise that of the hand-out of 2025."""

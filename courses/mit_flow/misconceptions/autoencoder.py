@@ -225,3 +225,38 @@ def latents_of_noise(self, batch_size):
         mean, logvar = self.vae.encode(torch.randn_like(images))
         z = mean + torch.exp(logvar / 2) * torch.randn_like(mean)
     return _loss(self, z, y)
+
+
+def _latents(trainer, batch_size):
+    images, y = trainer.mnist.sample(batch_size)
+    with torch.no_grad():
+        mean, logvar = trainer.vae.encode(images)
+        return mean + torch.exp(logvar / 2) * torch.randn_like(mean), y
+
+
+@misconception
+def labels_of_latents_kept(self, batch_size):
+    """You dropped no labels in LatentCFGTrainer. Without the null label, the model never learns the field without a
+    label, with which guidance compares."""
+    z, y = _latents(self, batch_size)
+    t = (1 - self.eps) * torch.rand(batch_size)
+    x = self.path.sample_conditional_path(z, t)
+    return (self.model(x, t, y) - self.path.conditional_vector_field(x, z, t)).square().mean()
+
+
+@misconception
+def latents_exchanged_in_the_target(self, batch_size):
+    """You exchanged x and z in conditional_vector_field(x, z, t) of LatentCFGTrainer."""
+    z, y = _latents(self, batch_size)
+    y = torch.where(torch.rand(batch_size) < self.eta, self.null_label, y)
+    t = (1 - self.eps) * torch.rand(batch_size)
+    x = self.path.sample_conditional_path(z, t)
+    return (self.model(x, t, y) - self.path.conditional_vector_field(z, x, t)).square().mean()
+
+
+@misconception
+def seed_in_the_loss_on_latents(self, batch_size):
+    """You set the seed in get_train_loss, so that each step of the training gets the same times and the same noise.
+    Set it once, before the training, if you want to repeat one."""
+    torch.manual_seed(0)
+    return self.original(batch_size)

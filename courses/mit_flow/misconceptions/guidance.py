@@ -124,6 +124,14 @@ def guided_summed_over_the_batch(self, batch_size):
     return self.original(batch_size) * batch_size
 
 
+@misconception(fails=("flow_matching.guided_loss", "flow_matching.label_dropping"))
+def seed_in_the_guided_loss(self, batch_size):
+    """You set the seed in get_train_loss, so that each step of the training gets the same times, and drops the labels
+    in the same places. Set it once, before the training, if you want to repeat one."""
+    torch.manual_seed(0)
+    return self.original(batch_size)
+
+
 @misconception(fails=("flow_matching.guided_times",))
 def times_end_at_the_pole(self, batch_size):
     """You left out times near 0, and kept those near 1. The field has its pole at t = 1: draw from [0, 1 − eps)."""

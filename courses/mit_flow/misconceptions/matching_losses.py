@@ -149,6 +149,14 @@ def summed_over_the_batch(self, batch_size):
     return self.original(batch_size) * batch_size
 
 
+@misconception
+def seed_in_the_loss(self, batch_size):
+    """You set the seed in get_train_loss, so that each step of the training gets the same times, and the path draws
+    the same points for them. Set it once, before the training, if you want to repeat one."""
+    torch.manual_seed(0)
+    return self.original(batch_size)
+
+
 defaults("lab_two.py:ConditionalScoreMatchingTrainer.get_train_loss", fails=("flow_matching.score_loss",))
 
 
@@ -186,6 +194,14 @@ def scores_not_squared(self, batch_size):
     t = torch.rand(batch_size, 1)
     x = self.path.sample_conditional_path(z, t)
     return (self.model(x, t) - self.path.conditional_score(x, z, t)).abs().mean()
+
+
+@misconception
+def seed_in_the_loss_of_scores(self, batch_size):
+    """You set the seed in get_train_loss, so that each step of the training gets the same times, and the path draws
+    the same points for them. Set it once, before the training, if you want to repeat one."""
+    torch.manual_seed(0)
+    return self.original(batch_size)
 
 
 @misconception(fails=("flow_matching.loss_scale",))

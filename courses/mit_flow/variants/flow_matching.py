@@ -45,6 +45,9 @@ COINS = "dropped = torch.rand(batch_size, device=y.device) < self.eta"
 IMAGE_TIMES = "t = torch.rand(batch_size, 1, 1, 1).to(z)"
 IMAGE_MEAN = "residuals.square().sum(dim=(1, 2, 3)).mean()"
 GUIDED = "self.model(x, t, y) - self.path.conditional_vector_field(x, z, t)"
+SEEDED = "        super().__init__(model)\n        torch.manual_seed(3)\n        self.path = path"
+LATENT_DROPS = "y = torch.where(torch.rand(batch_size, device=y.device) < self.eta, self.null_label, y)"
+LATENT_TIMES = "t = (1 - self.eps) * torch.rand(batch_size).to(z)"
 OF_2026 = (
     ("def __init__(self, path, model, eta):", "def __init__(self, path, eta, null_label, eps=0.001):"),
     ("super().__init__(model)\n        self.path", "self.null_label, self.eps = null_label, eps\n        self.path"),
@@ -138,6 +141,33 @@ RIGHT: dict[str, Changes] = {
     "data by the path": two((DATA, "z = self.path.sample_conditioning_variable(batch_size)")),
     "times that end before 1": two((TIMES, "t = (1 - 1e-3) * torch.rand(batch_size, 1)")),
     "times by uniform_": two((TIMES, "t = torch.empty(batch_size, 1).uniform_(0, 1)")),
+    "a seed that is set when a trainer is made": {
+        **two(("        super().__init__(model)\n        self.path = path", SEEDED)),
+        **three(
+            ("        super().__init__(model)\n        self.path = path", SEEDED),
+            (
+                "        self.mnist, self.vae, self.path =",
+                "        torch.manual_seed(3)\n        self.mnist, self.vae, self.path =",
+            ),
+        ),
+    },
+    "networks with dropout": three(
+        (
+            "            nn.SiLU(),\n            nn.Linear(hidden_dim, dim),",
+            "            nn.Dropout(0.2),\n            nn.SiLU(),\n            nn.Linear(hidden_dim, dim),",
+        ),
+        (
+            "nn.GELU(), nn.Linear(4 * dim, dim))",
+            "nn.GELU(), nn.Dropout(0.1), nn.Linear(4 * dim, dim), nn.Dropout(0.1))",
+        ),
+        (
+            ".softmax(dim=-1)\n",
+            ".softmax(dim=-1)\n        weights = nn.functional.dropout(weights, 0.1, self.training)\n",
+        ),
+    ),
+    "residual blocks with batch norms": three(
+        ("(nn.GroupNorm(4, channels) for _ in range(2))", "(nn.BatchNorm2d(channels) for _ in range(2))")
+    ),
     "times with an axis added": two((TIMES, "t = torch.rand(len(z)).unsqueeze(-1)")),
     "beta by a power": two((ROOT, "return (1 - t) ** 0.5")),
     "the score in another order": two(
@@ -264,6 +294,37 @@ UNNAMED: dict[str, Unnamed] = {
         ("flow_matching.patches",),
         "overlap",
     ),
+    "networks without gradients": Unnamed(
+        three(
+            ("self.class_embedding(y)], dim=-1))", "self.class_embedding(y)], dim=-1)).detach()"),
+            ("return self.project(x)", "return self.project(x).detach()"),
+        ),
+        ("flow_matching.label_field", "flow_matching.patches", "flow_matching.flow_model"),
+        "no gradient",
+    ),
+    "networks that give nothing in training mode": Unnamed(
+        three(
+            ("        return self.mlp(torch.cat([x", "        return (not self.training) * self.mlp(torch.cat([x"),
+            ("return self.layers(x), self.logvar", "return self.layers(x) * (not self.training), self.logvar"),
+        ),
+        ("flow_matching.label_field", "flow_matching.coders"),
+        "in training mode",
+    ),
+    "a linear field of points": Unnamed(
+        three(("            nn.SiLU(),\n            nn.Linear(hidden_dim", "            nn.Linear(hidden_dim")),
+        ("flow_matching.label_field",),
+        "linear",
+    ),
+    "a residual block without layers": Unnamed(
+        three(("return x + self.conv2(self.act(self.norm2(hidden)))", "return x + 0 * hidden")),
+        ("flow_matching.blocks",),
+        "",
+    ),
+    "a transformer layer without an MLP": Unnamed(
+        three(("return x + gate2 * self.mlp((1 + scale2) * self.norms[1](x) + shift2)", "return x + 0 * self.mlp(x)")),
+        ("flow_matching.transformer_layer",),
+        "mlp",
+    ),
     "positions of each batch": Unnamed(
         three(("        x = x + self.positions\n", "        x = x + self.positions + x.mean(dim=0)\n")),
         ("flow_matching.transformer", "flow_matching.flow_model"),
@@ -303,9 +364,40 @@ UNNAMED: dict[str, Unnamed] = {
         "with probability η",
     ),
     "neighbours dropped together": Unnamed(
-        three((COINS, "dropped = (torch.rand(batch_size // 2) < self.eta).repeat_interleave(2)")),
+        three(
+            (COINS, "dropped = (torch.rand(batch_size // 2 + 1) < self.eta).repeat_interleave(2)[:batch_size]"),
+        ),
         ("flow_matching.label_dropping",),
         "neighbour",
+    ),
+    "a probability of dropping that no argument sets": Unnamed(
+        three((COINS, COINS.replace("self.eta", "0.15"))), ("flow_matching.label_dropping",), "with probability η"
+    ),
+    "labels dropped in large batches only": Unnamed(
+        three((DROPS, f"{DROPS} if batch_size > 200 else y")), ("flow_matching.label_dropping",), "no label is dropped"
+    ),
+    "times of images for large batches only": Unnamed(
+        three((IMAGE_TIMES, f"{IMAGE_TIMES} if batch_size > 200 else torch.full((batch_size, 1, 1, 1), 0.5)")),
+        ("flow_matching.guided_loss",),
+        "in small batches",
+    ),
+    "times of latents for the model alone": Unnamed(
+        three(
+            (
+                f"{LATENT_TIMES}\n        x = self.path.sample_conditional_path(z, t)",
+                f"{LATENT_TIMES}\n        x = self.path.sample_conditional_path(z, 1 - t)",
+            )
+        ),
+        ("flow_matching.latent_loss",),
+        "different times",
+    ),
+    "labels of latents that are all the same": Unnamed(
+        three((LATENT_DROPS, "y = 0 * y")), ("flow_matching.latent_loss",), "as they were drawn"
+    ),
+    "a path of other latents": Unnamed(
+        three((LATENT_TIMES, f"{LATENT_TIMES}\n        z = torch.randn_like(z)")),
+        ("flow_matching.latent_loss",),
+        "the latents of the images",
     ),
     "labels that are no integers": Unnamed(
         three((DROPS, "y = torch.where(dropped, 10.0, y)")), ("flow_matching.label_dropping",), "no integers"
@@ -334,6 +426,11 @@ UNNAMED: dict[str, Unnamed] = {
         one((NOISY, NOISY.replace("diffusion *", "1.2 * diffusion *"))),
         ("flow_matching.euler_maruyama",),
         "standard deviation",
+    ),
+    "noise of a step for large batches only": Unnamed(
+        one((NOISY, NOISY.replace("torch.randn_like(xt)", "(torch.randn_like(xt) if len(xt) > 99 else 0 * xt)"))),
+        ("flow_matching.euler_maruyama",),
+        "adds no noise",
     ),
     "Laplacian noise": Unnamed(
         one(
@@ -382,6 +479,21 @@ UNNAMED: dict[str, Unnamed] = {
         "one coordinate",
     ),
     "a loss times three": Unnamed(two((MEAN, f"3 * {MEAN}")), ("flow_matching.loss_scale",), "times a factor"),
+    "times of both ends alone": Unnamed(
+        two((TIMES, "t = torch.randint(0, 2, (batch_size, 1)).to(z)")),
+        ("flow_matching.flow_loss", "flow_matching.score_loss"),
+        "uniformly",
+    ),
+    "times for large batches only": Unnamed(
+        two((TIMES, f"{TIMES} if batch_size > 200 else torch.full((batch_size, 1), 0.5)")),
+        ("flow_matching.flow_loss", "flow_matching.score_loss"),
+        "in small batches",
+    ),
+    "noise of a path for large batches only": Unnamed(
+        two((DRAW, DRAW.replace("torch.randn_like(z)", "(torch.randn_like(z) if len(z) > 99 else 0 * z)"))),
+        ("flow_matching.path_sample",),
+        "",
+    ),
     "times of the first half": Unnamed(
         two((TIMES, "t = torch.rand(batch_size, 1) / 2")),
         ("flow_matching.flow_loss", "flow_matching.score_loss"),
