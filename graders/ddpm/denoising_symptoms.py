@@ -49,14 +49,33 @@ def clamped(inputs: Inputs, got: Evidence) -> Symptoms:
     found: Numbers = {}
     for objective in [each for each in ("pred_noise", "pred_x_start") if each in got]:
         steps = got[objective]
-        beyond, within, bright = (steps.tensor(name, shape, finite=False) for name in ("beyond", "within", "bright"))
-        found[objective] = (np.stack([beyond - within, within - bright]), EXACT)
+        names = ("beyond", "within", "lifted", "bright", "other")
+        images = np.stack([steps.tensor(name, shape, finite=False) for name in names])
+        found[objective] = (images[:-1] - images[1:], EXACT)
     return found
 
 
-@symptoms_of("ddpm.denoising:loss")
-def loss(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Return what q_sample and the model are given, and which known formula gives the loss."""
+@symptoms_of("ddpm.denoising:losses")
+def losses(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Return what q_sample and the model are given, which known formula gives the loss, and what two calls share.
+
+    The first case is enough, since each shows the same.
+    """
+    case = inputs["cases"][0]
+    calls = got.list(exactly=len(inputs["cases"]))[0].list(exactly=2)
+    found = dict(_loss({**case, "objective": inputs["objective"]}, calls[0]))
+    images, steps = np.asarray(case["images"]), len(case["sequences"]["loss_weight"])
+    if any(not call.flag("replaced") or call.is_none("noise") or call.is_none("noised_times") for call in calls):
+        return found
+    noises = [call.tensor("noise", images.shape, finite=False) for call in calls]
+    found["noise of both calls"] = (share_of(np.abs(noises[0] - noises[1]) < SAME), 0.1)
+    times = calls[0].tensor("noised_times", finite=False)
+    if times.shape == images.shape[:1] and np.ptp(times) > 0:
+        found["mean of the times"] = (float(times.mean()) / steps, 6 * 0.3 / float(np.sqrt(len(times))))
+    return found
+
+
+def _loss(inputs: Inputs, got: Evidence) -> Numbers:
     images, noisy, predicted = (np.asarray(inputs[name], dtype=np.float64) for name in ("images", "noisy", "predicted"))
     value = got.tensor("loss", finite=False)
     seen = got.tensor("seen_images", images.shape, finite=False)
