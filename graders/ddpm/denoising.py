@@ -291,8 +291,8 @@ def _step_case(rng: Rng, sizes: Sizes, objective: str) -> tuple[Process, Array32
     Half of the pixels of each x_0 are those that no usual clamp changes.
     """
     process, shape = Process.random(rng, sizes.steps), sizes.shape
-    late = sizes.steps // EARLY if sizes.side == USUAL_SIDE else sizes.steps // 2
-    times = [0, 1, late, sizes.steps - 1]
+    last = sizes.steps - 1
+    times = [sizes.steps // EARLY, last] if sizes.side == USUAL_SIDE else [0, 1, sizes.steps // 2, last]
     x, noise = rng.normal(*shape), rng.normal(*shape)
     start, converted = (
         np.where(rng.bits(*shape) > 0, rng.uniform(0.05, 0.95, *shape), each)
@@ -564,9 +564,11 @@ def _judge_draws(lost: Calls, tests: DrawsOfLoss) -> None:
             words = "two calls draw the same noise: each call needs its own, so let p_losses set no seed"
             fail(words, got=f"a correlation of {correlation:.3f}")
     # Many times are counted in as many groups as there may be times.
-    count, (first, second) = lost[0][0].process.steps, (t for _, t in drawn[0])
+    count, times = lost[0][0].process.steps, [t for _, t in drawn[0]]
     groups = min(count, TENTHS) if count > MOST else count
-    problem = replace(tests.times, values=groups).problem(first * groups // count, second * groups // count)
+    problem = replace(tests.times, values=groups).problem(
+        *(np.floor_divide(t * groups, count).astype(np.float64) for t in times)
+    )
     expect(
         problem is None,
         f"times are not drawn uniformly{f', by tenths of all {count}' if count > MOST else ''}: {problem}",

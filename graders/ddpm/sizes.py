@@ -30,7 +30,7 @@ class Sizes:
         return cls(rng.integer(8, 25), rng.integer(*images), rng.integer(3, 8))
 
     @classmethod
-    def usual(cls, rng: Rng, images: int = 3) -> Sizes:
+    def usual(cls, rng: Rng, images: int = 2) -> Sizes:
         """Return sizes such as a training has, with fewer images."""
         return cls(USUAL_STEPS[rng.integer(0, len(USUAL_STEPS))], images, USUAL_SIDE)
 
