@@ -17,6 +17,7 @@ Numbers = dict[str, tuple[Array | float, float]]
 
 EXACT = 1e-3
 SAME = 1e-3
+ALONG = 0.999  # the least cosine of arrays that count as multiples of each other
 
 
 @symptoms_of("ddpm.denoising:step_back_draws")
@@ -108,6 +109,12 @@ def _loss(inputs: Inputs, got: Evidence) -> Numbers:
     right = float((weights * (predicted - target) ** 2).mean())
     if all(found[f"loss by the {name}"][0] < 0 for name in targets):
         found["loss, in units of the right one"] = (float(value.mean()) / right, 0.1)
+    along = [
+        float(_cosine(slopes, weighted * (predicted - each)) > ALONG)
+        for each in targets.values()
+        for weighted in (weights, 1.0)
+    ]
+    found["the gradient, with weights and without, by each target"] = (np.array(along), 0.0)
     found["pixels without a gradient"] = (share_of(slopes == 0), 0.02)
     repeated = share_of(np.abs(np.diff(noise.reshape(len(noise), -1), axis=0)) < SAME)
     spread = (np.array([noise.mean(), noise.std()]), 12 / float(np.sqrt(noise.size)))
@@ -116,6 +123,12 @@ def _loss(inputs: Inputs, got: Evidence) -> Numbers:
         "noise shared by images": (repeated, 0.1),
         "one time": (float(np.ptp(times) == 0), 0.0),
     }
+
+
+def _cosine(left: Array, right: Array) -> float:
+    """Return the cosine of the angle between two arrays; 0 where one of them is zero."""
+    lengths = float(np.linalg.norm(left) * np.linalg.norm(right))
+    return float(np.sum(left * right)) / lengths if lengths > 0 else 0.0
 
 
 def _which(value: float, residuals: Array, weights: Array) -> float:

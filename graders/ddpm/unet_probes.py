@@ -75,7 +75,8 @@ def output(
         with _nothing_dropped():
             # The network may work in place on its images, which a leaf of the graph would not allow.
             answer = _tensor(package.ddpm.denoised(network, images * 1, time, text.clone()))
-        found[mode] = {"output": answer.detach(), **_slopes(network, images, answer, direction)}
+            # Gradients may compute features once more.
+            found[mode] = {"output": answer.detach(), **_slopes(network, images, answer, direction)}
     return found
 
 
@@ -140,25 +141,30 @@ def _wired(
         module.forward = _recording(name, calls, leaves[name])
     with _nothing_dropped():
         answer = _tensor(package.ddpm.denoised(network, x.clone(), time, text.clone()))
+        kept = list(calls)  # gradients may call modules once more
+        sizes = _sizes([answer, *(given for _, given, _ in kept)], list(leaves.values()))
     _expect_begun(network, x, answer)
-    contexts = [context for _, _, context in calls if context is not None]
-    total = torch.stack([(each**2).sum() for each in (answer, *(given for _, given, _ in calls))]).sum()
-    slopes: tuple[Tensor | None, ...] = (None,) * len(leaves)
-    if total.requires_grad:
-        slopes = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
-    sizes = [torch.zeros((), device=x.device) if slope is None else slope.norm() for slope in slopes]
     return {
-        "order": [name for name, _, _ in calls],
-        "inputs": [given.detach() for _, given, _ in calls],
+        "order": [name for name, _, _ in kept],
+        "inputs": [given.detach() for _, given, _ in kept],
         "contexts": {
             name: None if context is None else context.detach()
-            for name, _, context in calls
+            for name, _, context in kept
             if not name.endswith("size")
         },
         "output": answer.detach(),
-        "attached": answer.requires_grad and all(each.requires_grad for each in contexts),
-        "sizes": torch.stack(sizes),
+        "attached": answer.requires_grad and all(context is None or context.requires_grad for _, _, context in kept),
+        "sizes": sizes,
     }
+
+
+def _sizes(found: list[Tensor], features: list[Tensor]) -> Tensor:
+    """Return the size of the gradient of a sum of squares by each of the features; zero where there is none."""
+    total = torch.stack([(each**2).sum() for each in found]).sum()
+    slopes: tuple[Tensor | None, ...] = (None,) * len(features)
+    if total.requires_grad:
+        slopes = torch.autograd.grad(total, features, allow_unused=True)
+    return torch.stack([total.new_zeros(()) if slope is None else slope.norm() for slope in slopes])
 
 
 @torch.no_grad()

@@ -183,7 +183,8 @@ def no_last_convolution(self, x, time, model_kwargs=None):
 
 @misconception
 def no_gradients(self, x, time, model_kwargs=None):
-    """You computed forward under torch.no_grad, so that nothing can be trained. Only sampling goes without gradients."""
+    """You computed forward under torch.no_grad, so that nothing can be trained. Only sampling does without
+    gradients."""
     context, x = begun(self, x, time, model_kwargs)
     x, skips = down(self, x, context)
     with torch.no_grad():

@@ -147,8 +147,8 @@ def one_time_for_the_batch(self, x_start, model_kwargs=None):
 
 @misconception
 def seed_in_the_loss(self, x_start, model_kwargs=None):
-    """You set the seed within p_losses, so that each step trains with the same noise and the same times. Set a seed once,
-    before the training."""
+    """You set the seed within p_losses, so that each step trains with the same noise and the same times. Set a seed
+    once, before the training."""
     torch.manual_seed(0)
     return self.original(x_start, model_kwargs)
 

@@ -710,26 +710,15 @@ UNNAMED: dict[str, Unnamed] = {
     "a step of zeros": Unnamed(
         {FILE: (STEP, "        return 0 * x_t")}, ("ddpm.step_back", "ddpm.clamp"), "posterior's mean"
     ),
-    "noise of another kind, clamped": Unnamed(
-        {
-            FILE: [
-                (STEP, STEP.replace("torch.randn_like(x_t)", "torch.randn_like(x_t[:1])") + ".clamp(-1, 1)"),
-                (CLAMP, ""),
-            ]
-        },
-        ("ddpm.step_back", "ddpm.clamp"),
-        "N(0, I)",
-    ),
     "arithmetic for few times only": Unnamed(
         {
             FILE: [
                 (NOISED, NOISED + " * (self.num_timesteps < 50)"),
                 (START, START + " * (self.num_timesteps < 50)"),
                 (NOISE, NOISE + " * (self.num_timesteps < 50)"),
-                (STEP, STEP.replace("mean + std", "(self.num_timesteps < 50) * mean + std")),
             ]
         },
-        ("ddpm.noising", "ddpm.start_from_noise", "ddpm.noise_from_start", "ddpm.step_back"),
+        ("ddpm.noising", "ddpm.start_from_noise", "ddpm.noise_from_start"),
         "",
     ),
     "a loss for small images only": Unnamed(
@@ -794,7 +783,7 @@ UNNAMED: dict[str, Unnamed] = {
                 ("            self.ups.append(up_block)\n", "            pass\n"),
                 (
                     WAY_UP,
-                    "        every = sum(each.sum() for each in self.parameters())\n        return 0 * every * x[:, :1]\n",
+                    "        return 0 * x[:, :1] * sum(each.sum() for each in self.parameters())\n",
                 ),
             ]
         },
