@@ -166,12 +166,15 @@ def test_messages_say_what_is_wrong(
         ({FILE: ("signal * x_start + spread * noise", "signal * x_start + noise")}, {"ddpm.noising"}),
         ({FILE: ("(x_t - spread * noise) / signal", "x_t")}, {"ddpm.start_from_noise"}),
         ({FILE: ("x_start = x_start.clamp(-1, 1)", "pass")}, {"ddpm.clamp"}),
+        ({FILE: [("return mean + std * torch.randn_like(x_t)",
+                  "torch.manual_seed(0)\n        return (mean + std * torch.randn_like(x_t)).clamp(-1, 1)"),
+                 ("x_start = x_start.clamp(-1, 1)", "pass")]}, {"ddpm.step_back", "ddpm.clamp"}),
         ({FILE: (".mean()", ".sum()")}, {"ddpm.noise_loss"}),
         ({FILE: [(".mean()", ".sum()"), ("(loss_weight * (", "(1 * (")]}, {"ddpm.noise_loss", "ddpm.start_loss"}),
         ({UNET: ("ResnetBlock(2 * dim_out, dim_out, context_dim)", "ResnetBlock(dim_out, dim_out, context_dim)")},
          {"ddpm.unet_layers"}),
     ],
-    ids=["noising", "clean images", "clamp", "sum", "sum and weights", "layers"],
+    ids=["noising", "clean images", "clamp", "clamp and noise", "sum", "sum and weights", "layers"],
 )  # fmt: skip
 def test_a_mistake_is_charged_once(
     benches: Callable[[str], Workbench], changes: Mapping[str, tuple[str, str]], fails: set[str]

@@ -16,6 +16,7 @@ Left open by the hand-out, and decided for the student:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,12 @@ from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, 
 from graders.common.statistics import ALPHA, GaussianFit, Independence, declare
 from graders.ddpm.diffusion import GaussianData, Schedule, broken_huber, huber, huber_slope
 from graders.ddpm.integers import UniformIntegers
+from graders.ddpm.sizes import USUAL_SIDE, USUAL_STEPS
 
-T = 12  # steps of a short schedule
-IMAGE = (2, 3, 4)  # channels, height and width: all different, so that confusing them shows
-PIXELS = 24
-DRAWN = 200  # images in a test of noise
-SAMPLED = (2000, 30)  # images and steps of the test against a known Gaussian
+LEAST_STEPS, MOST_STEPS = 8, 16  # of a short schedule
+PIXELS = 12  # the least number of numbers in an image
+DRAWN = 200  # the least number of images in a test of noise
+SAMPLED = (2000, 30)  # the least number of images, and the mean number of steps, of the test against a known Gaussian
 SMALL = (1, 2, 2)
 NOISING, BACK, LOOP, LOSS = "ddpm.q_sample", "ddpm.p_sample", "ddpm.p_sample_loop", "ddpm.p_losses"
 TO_NOISE = ("sqrt_alphas_cumprod", "sqrt_one_minus_alphas_cumprod")
@@ -56,20 +57,60 @@ NOISE = {
 CALLS = {
     id_: declare(id_, "the noise of two calls", Independence(DRAWN * PIXELS, ALPHA / 3)) for id_ in (NOISING, BACK)
 }
-LOST = declare(LOSS, "the noise that is predicted", GaussianFit(DRAWN, PIXELS))
+LOST = declare(LOSS, "the noise that is predicted", GaussianFit(DRAWN, PIXELS, ALPHA / 3), cases=2)
+ANEW = declare(LOSS, "the noise of two calls", Independence(DRAWN * PIXELS, ALPHA / 3))
 START = declare(LOOP, "the image that the loop starts from", GaussianFit(DRAWN, PIXELS, ALPHA / 3))
-HANDED = declare(LOOP, "the noise that a step is given", GaussianFit(DRAWN, PIXELS, ALPHA / 3 / (T - 1)), cases=T - 1)
+HANDED = declare(
+    LOOP,
+    "the noise that a step is given",
+    GaussianFit(DRAWN, PIXELS, ALPHA / 3 / (MOST_STEPS - 1)),
+    cases=MOST_STEPS - 1,
+)
 DRAWS = declare(LOOP, "samples of a known Gaussian, whitened", GaussianFit(SAMPLED[0], 4, ALPHA / 3))
 TIMES = {
-    steps: declare("ddpm.t_sample", f"times below {steps}", UniformIntegers(20_000, steps, ALPHA / 2))
-    for steps in (7, 50)
+    "few": declare("ddpm.t_sample", "times below 12", UniformIntegers(20_000, 12, ALPHA / 2)),
+    "many": declare("ddpm.t_sample", "times below 1,000", UniformIntegers(20_000, 1000, ALPHA / 2)),
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The number T of times, and that of images, with channels, height and width.
+
+    These are all different where they are random, so that confusing them shows.
+    """
+
+    steps: int
+    images: int
+    image: tuple[int, int, int]
+
+    @classmethod
+    def random(cls, rng: Rng, images: int = DRAWN) -> Shape:
+        """Return small sizes, with at least so many images."""
+        height, width = (int(each) + 3 for each in rng.choice(4, 2))
+        most = images + max(3, images // 5)
+        return cls(
+            rng.integer(LEAST_STEPS, MOST_STEPS + 1), rng.integer(images, most), (rng.integer(1, 3), height, width)
+        )
+
+    @classmethod
+    def usual(cls, rng: Rng) -> Shape:
+        """Return sizes such as a training has, with fewer images."""
+        return cls(USUAL_STEPS[rng.integer(0, len(USUAL_STEPS))], rng.integer(4, 7), (1, USUAL_SIDE, USUAL_SIDE))
+
+    @property
+    def batch(self) -> tuple[int, int, int, int]:
+        """The shape of the images, [B, C, H, W]."""
+        return self.images, *self.image
+
+
 @check("ddpm.schedule")
-@pytest.mark.parametrize(("start", "end", "steps"), [(1e-4, 0.02, 1000), (0.02, 0.3, 10)])
-def test_sequences(student: Subject, start: float, end: float, steps: int) -> None:
+@pytest.mark.parametrize("usual", [True, False], ids=["usual", "other"])
+def test_sequences(student: Subject, rng: Rng, usual: bool) -> None:
     """The eight sequences of a linear schedule are right, for any end points and any number of steps."""
+    start, end, steps = (
+        (1e-4, 0.02, 1000) if usual else (0.01 * rng.integer(1, 4), 0.1 * rng.integer(2, 5), rng.integer(6, 20))
+    )
     found = student.run(probes.ddpm.sequences, beta_start=start, beta_end=end, steps=steps).list()
     expected = Schedule.linear(start, end, steps).sequences
     message = f"the function should return {len(expected)} sequences: {', '.join(expected)}"
@@ -85,8 +126,9 @@ def test_noising_with_given_noise(student: Subject, rng: Rng) -> None:
 
     Ho, Jain & Abbeel 2020, equation 4.
     """
-    schedule, images, noise = Schedule.random(rng, T), rng.normal(T, *IMAGE), rng.normal(T, *IMAGE)
-    t = rng.choice(T, T)
+    shape = Shape.usual(rng)
+    schedule, images, noise = Schedule.random(rng, shape.steps), rng.normal(*shape.batch), rng.normal(*shape.batch)
+    t = rng.choice(shape.steps, shape.images)
     injected = schedule.injected(*TO_NOISE)
     got = student.run(probes.ddpm.q_sample, x_start=images, t=t, coefficients=injected, noise=noise)
     expected = schedule.noised(images.astype(np.float64), t, noise.astype(np.float64))
@@ -101,8 +143,9 @@ def test_noising_with_given_noise(student: Subject, rng: Rng) -> None:
 @check(NOISING)
 def test_noising_with_noise_of_its_own(student: Subject, rng: Rng) -> None:
     """q_sample draws new standard normal noise for each pixel and each call if none is given."""
-    schedule, images = Schedule.random(rng, T), 2 * rng.normal(DRAWN, *IMAGE)
-    t = rng.integers(0, T, DRAWN)
+    shape = Shape.random(rng)
+    schedule, images = Schedule.random(rng, shape.steps), 2 * rng.normal(*shape.batch)
+    t = rng.integers(0, shape.steps, shape.images)
     got = student.run(probes.ddpm.q_sample_draws, x_start=images, t=t, coefficients=schedule.injected(*TO_NOISE))
     drawn = [got.tensor(name, images.shape) for name in ("noisy_images", "second_noisy_images")]
     noises = [schedule.noise_in(noisy, images, t) for noisy in drawn]
@@ -115,16 +158,17 @@ def test_step_back_with_given_noise(student: Subject, rng: Rng) -> None:
 
     Ho, Jain & Abbeel 2020, equation 11 and algorithm 2.
     """
-    schedule, n = Schedule.random(rng, T), 6
+    # With many times, √α is hardly different from 1, so that mistakes in it would not show.
+    shape = replace(Shape.usual(rng), steps=rng.integer(LEAST_STEPS, MOST_STEPS + 1))
+    schedule = Schedule.random(rng, shape.steps)
     # The variance at t = 0 is replaced: it is 0, which would hide noise that is wrongly added there.
     injected = schedule.injected(*TO_STEP)
     injected[3][0] = 0.2
-    x, predicted, noise = (rng.normal(n, *IMAGE) for _ in range(3))
-    times = [0, 1, T // 2, T - 1]
+    x, predicted, noise = (rng.normal(*shape.batch) for _ in range(3))
+    times = [0, 1, shape.steps // 2, shape.steps - 1]
     found = student.run(
         probes.ddpm.p_sample, x=x, times=times, coefficients=injected, predicted=predicted, noise=noise
-    ).list()
-    expect(len(found) == len(times), "p_sample did not answer every call")
+    ).list(exactly=len(times))
     for t, result in zip(reversed(times), reversed(found), strict=True):
         _judge_step(result, t, schedule, x.astype(np.float64), predicted, noise)
 
@@ -132,8 +176,9 @@ def test_step_back_with_given_noise(student: Subject, rng: Rng) -> None:
 @check(BACK)
 def test_step_back_with_noise_of_its_own(student: Subject, rng: Rng) -> None:
     """p_sample draws new standard normal noise for each pixel and each call if none is given."""
-    schedule, index = Schedule.random(rng, T), rng.integer(2, T)
-    x, predicted = rng.normal(DRAWN, *IMAGE), rng.normal(DRAWN, *IMAGE)
+    shape = replace(Shape.random(rng), steps=Shape.usual(rng).steps)
+    schedule, index = Schedule.random(rng, shape.steps), rng.integer(2, shape.steps)
+    x, predicted = rng.normal(*shape.batch), rng.normal(*shape.batch)
     injected = schedule.injected(*TO_STEP)
     got = student.run(probes.ddpm.p_sample_draws, x=x, index=index, coefficients=injected, predicted=predicted)
     mean, std = schedule.mean_before(x, predicted, index), np.sqrt(schedule["posterior_variance"][index])
@@ -150,35 +195,37 @@ def test_loop(student: Subject, rng: Rng, given: bool) -> None:
     and by the first images that it shows the model or, if noise is given, by the noise in its images. Ho, Jain & Abbeel
     2020, algorithm 2.
     """
-    injected = rng.normal(T, DRAWN, *IMAGE)
-    noise = rng.normal(T + 1, DRAWN, *IMAGE) if given else None
-    schedule = Schedule.random(rng, T)
+    shape = Shape.random(rng)
+    steps, n = shape.steps, shape.images
+    injected = rng.normal(steps, *shape.batch)
+    noise = rng.normal(steps + 1, *shape.batch) if given else None
+    schedule = Schedule.random(rng, steps)
     got = _with_known_steps(student, schedule, injected, noise)
     if not got.flag("replaced"):
         if noise is not None:
             own = got.tensor("images", shape=injected.shape)
             _judge_given(_noises_in(own, noise[0], schedule, injected[0]), noise)
             return
-        first = got.tensor("begun", shape=(UpTo(DRAWN), *IMAGE))
+        first = got.tensor("begun", shape=(UpTo(n), *shape.image))
         if len(first):  # a loop without the model is judged by its samples
-            _judge_start(first)
+            _judge_start(first, n)
         not_asked("the loop does not call p_sample, so its images are judged instead")
-    _judge_order([_times_in(step, DRAWN, "p_sample") for step in got.list("times")])
+    _judge_order([_times_in(step, n, "p_sample") for step in got.list("times")], steps)
     expect(got.flag("model"), "p_sample is not given the model: pass it as the first argument")
     expect(got.flag("whole"), "p_sample is given times that are floats and cannot be used as indices: use torch.long")
     indices = [index.integer() for index in got.list("indices")]
     hint = "p_sample uses it to recognise the last step, t_index = 0, which returns the mode"
-    wanted = list(reversed(range(T)))
+    wanted = list(reversed(range(steps)))
     expect(
         indices in ([], wanted), f"t_index is not the time of the step: {hint}", expected=str(wanted), got=str(indices)
     )
     _expect_passed_on(got, schedule.injected(*TO_STEP), "p_sample should be given the four coefficients unchanged")
-    begun = [image.tensor(shape=(DRAWN, *IMAGE)) for image in got.list("image_of_step")]
-    handed = [None if each.is_none() else each.tensor(shape=(DRAWN, *IMAGE)) for each in got.list("noise_of_step")]
-    expect(len(begun) == len(handed) == T, f"the loop should take {T} steps", got=f"{len(begun)}")
+    begun = [image.tensor(shape=shape.batch) for image in got.list("image_of_step", exactly=steps)]
+    given_noise = got.list("noise_of_step", exactly=steps)
+    handed = [None if each.is_none() else each.tensor(shape=shape.batch) for each in given_noise]
     shown = np.stack(begun)
     if noise is None:
-        _judge_start(shown[0])
+        _judge_start(shown[0], n)
         _judge_handed([each for each in handed[:-1] if each is not None], shown[0])
     else:
         hint = "if noise is given, it is noise[0]"
@@ -203,7 +250,7 @@ def test_samples_of_a_known_gaussian(student: Subject, rng: Rng) -> None:
 
     The right reverse step for such data replaces p_sample. A loop that does not call p_sample calls the denoiser.
     """
-    n, steps = SAMPLED
+    n, steps = SAMPLED[0] + rng.integer(0, 200), SAMPLED[1] + rng.integer(-5, 6)
     schedule = Schedule.random(rng, steps)
     root = 0.6 * np.eye(4) + 0.25 * rng.normal(4, 4)
     data = GaussianData(rng.normal(4).astype(np.float64), root @ root.T + 0.05 * np.eye(4), schedule)
@@ -213,7 +260,7 @@ def test_samples_of_a_known_gaussian(student: Subject, rng: Rng) -> None:
     setting: dict[str, Any] = {"denoiser": denoiser, "back": back, "shape": [n, *SMALL]}
     got = student.run(probes.ddpm.samples, coefficients=schedule.injected(*TO_STEP), **setting)
     _judge_order([_times_in(step, n, "the model") for step in got.list("times")], steps)
-    images = got.tensor("images", shape=(UpTo(10 * SAMPLED[1]), n, *SMALL))
+    images = got.tensor("images", shape=(UpTo(10 * steps), n, *SMALL))
     expect(
         len(images) == steps,
         "the result should contain the image after every step, in order",
@@ -235,11 +282,15 @@ def test_loss(student: Subject, rng: Rng, given: bool) -> None:
     A function that returns known images replaces q_sample, and the model's prediction is known, too. Ho, Jain & Abbeel
     2020, equation 14, with the Huber loss instead of the squared error.
     """
-    schedule, images = Schedule.random(rng, T), 2 * rng.normal(DRAWN, *IMAGE)  # their spread of 2 differs from noise
-    t, noisy = rng.integers(0, T, DRAWN), 2 * rng.normal(DRAWN, *IMAGE)
+    shape = Shape.usual(rng) if given else Shape.random(rng)
+    schedule, images = (
+        Schedule.random(rng, shape.steps),
+        2 * rng.normal(*shape.batch),
+    )  # their spread differs from noise
+    t, noisy = rng.integers(0, shape.steps, shape.images), 2 * rng.normal(*shape.batch)
     injected = schedule.injected(*TO_NOISE)
-    predicted, noise = 1.5 * rng.normal(DRAWN, *IMAGE), rng.normal(DRAWN, *IMAGE) if given else None
-    got = student.run(
+    predicted, noise = 1.5 * rng.normal(*shape.batch), rng.normal(*shape.batch) if given else None
+    found = student.run(
         probes.ddpm.loss,
         x_start=images,
         t=t,
@@ -247,47 +298,37 @@ def test_loss(student: Subject, rng: Rng, given: bool) -> None:
         noisy=noisy,
         predicted=predicted,
         **({} if noise is None else {"noise": noise}),
-    )
-    expect(got.integer("calls") > 0, "p_losses never calls the model")
-    if got.flag("replaced"):
-        _expect_passed_on(got, injected, "q_sample should be given the two coefficients unchanged: √ᾱ and √(1 − ᾱ)")
-    used = _noise_of(got, schedule, images, noisy, t, noise)
-    times = _times_in(got["shown_times"], DRAWN, "the model")
-    assert_close(times, t, what="the times that the model is given", hint="they should be t, one for each image")
-    residuals = predicted - used
-    claimed = got["loss"]
-    expect(
-        claimed.shape() in ((), (1,)),
-        "the loss should be a single number: a mean",
-        got=f"shape {list(claimed.shape())}",
-    )
-    right = huber(residuals)
-    if abs(claimed.number() - right) > 1e-3 * right:
-        fail(
-            _loss_words(claimed.number(), predicted, used, images),
-            expected=f"{right:.5f}",
-            got=f"{claimed.number():.5f}",
-        )
-    expect(got.flag("attached"), "no gradient reaches the model: do not detach its prediction")
-    what = "the gradient of the loss with respect to the prediction"
-    assert_close(got["gradient"], huber_slope(residuals), rtol=1e-2, atol=1e-8, what=what)
+    ).list(exactly=2)
+    noises = []
+    for got in found:
+        if got.flag("replaced"):
+            words = "q_sample should be given the two coefficients unchanged: √ᾱ and √(1 − ᾱ)"
+            _expect_passed_on(got, injected, words)
+        noises.append(_noise_of(got, schedule, images, noisy, t, noise))
+        _judge_loss(got, t, images, predicted, noises[-1])
+    correlation = ANEW.correlation(*noises) if noise is None else None
+    if correlation is not None:
+        words = "two calls draw the same noise: each call needs its own, so let p_losses set no seed"
+        fail(words, got=f"a correlation of {correlation:.3f}")
 
 
 @check("ddpm.t_sample")
-@pytest.mark.parametrize("steps", TIMES)
-def test_times(student: Subject, steps: int) -> None:
+@pytest.mark.parametrize("which", TIMES)
+def test_times(student: Subject, rng: Rng, which: str) -> None:
     """t_sample draws whole numbers from 0 to T − 1, all equally likely, one for each image of a batch."""
-    test = TIMES[steps]
-    got = student.run(probes.ddpm.times, steps=steps, n=test.draws)
+    steps = rng.integer(5, 13) if which == "few" else USUAL_STEPS[rng.integer(0, len(USUAL_STEPS))]
+    test = replace(TIMES[which], values=steps)
+    n = test.draws + 2 * rng.integer(0, 500)
+    got = student.run(probes.ddpm.times, steps=steps, n=n)
     count = got["times"].shape()
     expect(
-        count == (test.draws,),
+        count == (n,),
         "there should be one time for each image of the batch, even if the batch is larger than T: draw with "
         "replacement, by torch.randint",
-        expected=f"shape [{test.draws}]",
+        expected=f"shape [{n}]",
         got=f"shape {list(count)}",
     )
-    first, second = (got.tensor(name, shape=(test.draws,)) for name in ("times", "second_times"))
+    first, second = (got.tensor(name, shape=(n,)) for name in ("times", "second_times"))
     whole = bool(np.all(first == np.round(first)) and np.all(second == np.round(second)))
     expect(whole and got.flag("whole"), "times should be whole numbers of an integer type: draw them by torch.randint")
     problem = test.problem(first, second)
@@ -315,7 +356,7 @@ def _noises_in(images: Array, start: Floats, schedule: Schedule, predicted: Floa
     """Return the noise of each step, from the images [T, …] after each step; 0 for the last step, which adds none."""
     before = np.concatenate([start[None], images[:-1]])
     noises = np.zeros_like(images)
-    for done, t in enumerate(reversed(range(1, T))):
+    for done, t in enumerate(reversed(range(1, len(images)))):
         mean = schedule.mean_before(before[done], predicted, t)
         noises[done] = (images[done] - mean) / np.sqrt(schedule["posterior_variance"][t])
     return noises
@@ -353,7 +394,7 @@ def _expect_not_cut_off(back: Array, right: Array, t: int) -> None:
     expect(not cut_off, message)
 
 
-def _judge_order(times: list[Array], count: int = T) -> None:
+def _judge_order(times: list[Array], count: int) -> None:
     """Fail unless the times of the steps go from count − 1 down to 0, with the same time for the whole batch."""
     wanted, order = list(reversed(range(count))), [int(t[0]) for t in times]
     if order != wanted:
@@ -396,10 +437,10 @@ def _expect_passed_on(got: Evidence, injected: list[Array32], message: str) -> N
     expect(all(same), message)
 
 
-def _judge_start(begun: Array) -> None:
-    """Fail unless the images [B, C, H, W] that a loop starts from, which draws them itself, come from N(0, I)."""
-    expect(len(begun) == DRAWN, "the loop never shows the model as many images as it is asked for")
-    problem = START.problem(begun.reshape(DRAWN, -1))
+def _judge_start(begun: Array, n: int) -> None:
+    """Fail unless the n images [B, C, H, W] that a loop starts from, which draws them itself, come from N(0, I)."""
+    expect(len(begun) == n, "the loop never shows the model as many images as it is asked for")
+    problem = START.problem(begun.reshape(n, -1))
     expect(problem is None, f"the loop does not start from noise of N(0, I): {problem}")
 
 
@@ -432,11 +473,35 @@ def _judge_given(used: Array, noise: Floats) -> None:
     )
 
 
+def _judge_loss(got: Evidence, t: Integers, images: Array32, predicted: Array32, used: Array) -> None:
+    """Fail unless a loss is that of the prediction by the used noise, at the right times, with its gradient."""
+    times = _times_in(got["shown_times"], len(t), "the model")
+    assert_close(times, t, what="the times that the model is given", hint="they should be t, one for each image")
+    residuals = predicted - used
+    claimed = got["loss"]
+    expect(
+        claimed.shape() in ((), (1,)),
+        "the loss should be a single number: a mean",
+        got=f"shape {list(claimed.shape())}",
+    )
+    right = huber(residuals)
+    if abs(claimed.number() - right) > 1e-3 * right:
+        fail(
+            _loss_words(claimed.number(), predicted, used, images),
+            expected=f"{right:.5f}",
+            got=f"{claimed.number():.5f}",
+        )
+    expect(got.flag("attached"), "no gradient reaches the model: do not detach its prediction")
+    what = "the gradient of the loss with respect to the prediction"
+    assert_close(got["gradient"], huber_slope(residuals), rtol=1e-2, atol=1e-8, what=what)
+
+
 def _noise_of(got: Evidence, schedule: Schedule, images: Any, noisy: Any, t: Integers, noise: Any) -> Array:
     """Return the noise in the images that the model was given.
 
     Fails unless it is the given one, or drawn from N(0, I).
     """
+    expect(got.integer("calls") > 0, "p_losses never calls the model")
     if not got.flag("replaced"):
         shown = got.tensor("shown_images", shape=images.shape)
         used = schedule.noise_in(shown, images, t)

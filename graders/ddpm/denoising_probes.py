@@ -52,34 +52,52 @@ class ModelOfTheGrader(nn.Module):
         return output
 
 
-def noised(package: DdpmPackage, sequences: dict[str, Tensor], x_start: Tensor, t: Tensor, noise: Tensor) -> QSample:
-    """Call q_sample with known noise."""
-    process = _process(package, ModelOfTheGrader(x_start), sequences, "pred_noise")
-    images, given = x_start.clone(), noise.clone()
-    noisy = _tensor(package.ddpm.noised(process, images, t, given))
-    return {"noisy": noisy, "kept": torch.equal(images, x_start) and torch.equal(given, noise)}
+def noised(package: DdpmPackage, cases: list[dict[str, Any]]) -> list[QSample]:
+    """Call q_sample with known noise in each case: `sequences`, `x_start`, `t` and `noise`."""
+
+    def answer(sequences: dict[str, Tensor], x_start: Tensor, t: Tensor, noise: Tensor) -> QSample:
+        process = _process(package, ModelOfTheGrader(x_start), sequences, "pred_noise")
+        images, given = x_start.clone(), noise.clone()
+        noisy = _tensor(package.ddpm.noised(process, images, t, given))
+        return {"noisy": noisy, "kept": torch.equal(images, x_start) and torch.equal(given, noise)}
+
+    return [answer(**case) for case in cases]
 
 
-def start_from_noise(
-    package: DdpmPackage, sequences: dict[str, Tensor], x_t: Tensor, t: Tensor, noise: Tensor
-) -> Tensor:
-    """Return the clean images that the student's method finds in noisy ones with this noise."""
-    process = _process(package, ModelOfTheGrader(x_t), sequences, "pred_noise")
-    return _tensor(package.ddpm.start_from_noise(process, x_t.clone(), t, noise.clone()))
+def start_from_noise(package: DdpmPackage, cases: list[dict[str, Any]]) -> list[Tensor]:
+    """Return the clean images that the student's method finds in each case: `sequences`, `x_t`, `t` and `noise`."""
+
+    def answer(sequences: dict[str, Tensor], x_t: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        process = _process(package, ModelOfTheGrader(x_t), sequences, "pred_noise")
+        return _tensor(package.ddpm.start_from_noise(process, x_t.clone(), t, noise.clone()))
+
+    return [answer(**case) for case in cases]
 
 
-def noise_from_start(
-    package: DdpmPackage, sequences: dict[str, Tensor], x_t: Tensor, t: Tensor, x_start: Tensor
-) -> Tensor:
-    """Return the noise that the student's method finds in noisy images of these clean ones."""
-    process = _process(package, ModelOfTheGrader(x_t), sequences, "pred_noise")
-    return _tensor(package.ddpm.noise_from_start(process, x_t.clone(), t, x_start.clone()))
+def noise_from_start(package: DdpmPackage, cases: list[dict[str, Any]]) -> list[Tensor]:
+    """Return the noise that the student's method finds in each case: `sequences`, `x_t`, `t` and `x_start`."""
+
+    def answer(sequences: dict[str, Tensor], x_t: Tensor, t: Tensor, x_start: Tensor) -> Tensor:
+        process = _process(package, ModelOfTheGrader(x_t), sequences, "pred_noise")
+        return _tensor(package.ddpm.noise_from_start(process, x_t.clone(), t, x_start.clone()))
+
+    return [answer(**case) for case in cases]
 
 
-def steps_back(
+def steps_back(package: DdpmPackage, objective: str, cases: list[dict[str, Any]]) -> list[list[StepBack]]:
+    """Return reverse steps with known noise, one at each of the `times` of each case.
+
+    A case has `sequences`, `x_t`, `times`, `predicted`, `start`, `noise` and `text`. The k-th model returns
+    predicted[k] [B, C, H, W]. A predict_start_from_noise that returns `start`, whatever its arguments, takes the place
+    of the student's.
+    """
+    return [_steps_back(package, objective, **case) for case in cases]
+
+
+def _steps_back(
     package: DdpmPackage,
-    sequences: dict[str, Tensor],
     objective: str,
+    sequences: dict[str, Tensor],
     x_t: Tensor,
     times: list[int],
     predicted: list[Tensor],
@@ -87,11 +105,6 @@ def steps_back(
     noise: Tensor,
     text: Tensor,
 ) -> list[StepBack]:
-    """Return one reverse step at each of `times` with known noise.
-
-    The k-th model returns predicted[k] [B, C, H, W]. A predict_start_from_noise that returns `start`, whatever its
-    arguments, takes the place of the student's.
-    """
     results: list[StepBack] = []
     for index, answer in zip(times, predicted, strict=True):
         model = ModelOfTheGrader(answer)
@@ -132,7 +145,7 @@ def clamped(
     noises: dict[str, Tensor],
     text: Tensor,
 ) -> ClampedBoth:
-    """Return one reverse step for each of three predictions of x_0, with the same random numbers, for both objectives.
+    """Return one reverse step for each of some predictions of x_0, with the same random numbers, for both objectives.
 
     starts: x_0 under the names of the record `Clamped`; noises: the noise in x_t that belongs to each of them.
     """
@@ -170,41 +183,59 @@ def _clamped(
         _seed()
         return _tensor(package.ddpm.step_back(process, x_t.clone(), index, {"text_emb": text.clone()}))
 
-    beyond, within, bright = (step(name) for name in ("beyond", "within", "bright"))
-    return {"beyond": beyond, "within": within, "bright": bright}
+    return {
+        "beyond": step("beyond"),
+        "within": step("within"),
+        "lifted": step("lifted"),
+        "bright": step("bright"),
+        "other": step("other"),
+    }
 
 
-def loss(
+def losses(package: DdpmPackage, objective: str, cases: list[dict[str, Any]]) -> list[list[ProcessLoss]]:
+    """Return the student's loss of each case, in two calls, each with new random numbers.
+
+    A case has `sequences`, `images` in [0, 1], `noisy`, `predicted` and `text`: the model returns `predicted`, and
+    q_sample returns `noisy`.
+    """
+    return [_losses(package, objective, **case) for case in cases]
+
+
+def _losses(
     package: DdpmPackage,
-    sequences: dict[str, Tensor],
     objective: str,
+    sequences: dict[str, Tensor],
     images: Tensor,
     noisy: Tensor,
     predicted: Tensor,
     text: Tensor,
-) -> ProcessLoss:
-    """Return the student's loss with a model that returns `predicted` and a q_sample that returns `noisy`.
-
-    images are in [0, 1].
-    """
+) -> list[ProcessLoss]:
     model = ModelOfTheGrader(predicted)
     process = _process(package, model, sequences, objective)
     calls: list[dict[str, Any]] = []
     package.ddpm.inject_noised(process, _recording(calls, noisy))
-    value = package.ddpm.loss(process, images.clone(), {"text_emb": text.clone()})
-    if not isinstance(value, Tensor):
-        raise TypeError(f"the loss should be a tensor, and a {type(value).__name__} came back")
-    if value.requires_grad:
-        torch.autograd.backward(value.sum())
-    gradients = [torch.zeros_like(given) if given.grad is None else given.grad for given in model.given]
-    return {
-        "loss": value,
-        "attached": value.requires_grad,
-        "gradient": gradients[-1] if gradients else torch.zeros_like(predicted),
-        "replaced": bool(calls),
-        **_noised(calls),
-        **_seen(model, images),
-    }
+    found: list[ProcessLoss] = []
+    for _ in range(2):
+        calls.clear()
+        model.seen.clear()
+        model.given.clear()
+        value = package.ddpm.loss(process, images.clone(), {"text_emb": text.clone()})
+        if not isinstance(value, Tensor):
+            raise TypeError(f"the loss should be a tensor, and a {type(value).__name__} came back")
+        if value.requires_grad:
+            torch.autograd.backward(value.sum())
+        gradients = [torch.zeros_like(given) if given.grad is None else given.grad for given in model.given]
+        found.append(
+            {
+                "loss": value.detach(),
+                "attached": value.requires_grad,
+                "gradient": gradients[-1] if gradients else torch.zeros_like(predicted),
+                "replaced": bool(calls),
+                **_noised(calls),
+                **_seen(model, images),
+            }
+        )
+    return found
 
 
 def _process(package: DdpmPackage, model: ModelOfTheGrader, sequences: dict[str, Tensor], objective: str) -> nn.Module:

@@ -17,6 +17,7 @@ Numbers = dict[str, tuple[Array | float, float]]
 
 EXACT = 1e-3
 SAME = 1e-3
+ALONG = 0.999  # the least cosine of arrays that count as multiples of each other
 
 
 @symptoms_of("ddpm.denoising:step_back_draws")
@@ -49,14 +50,33 @@ def clamped(inputs: Inputs, got: Evidence) -> Symptoms:
     found: Numbers = {}
     for objective in [each for each in ("pred_noise", "pred_x_start") if each in got]:
         steps = got[objective]
-        beyond, within, bright = (steps.tensor(name, shape, finite=False) for name in ("beyond", "within", "bright"))
-        found[objective] = (np.stack([beyond - within, within - bright]), EXACT)
+        names = ("beyond", "within", "lifted", "bright", "other")
+        images = np.stack([steps.tensor(name, shape, finite=False) for name in names])
+        found[objective] = (images[:-1] - images[1:], EXACT)
     return found
 
 
-@symptoms_of("ddpm.denoising:loss")
-def loss(inputs: Inputs, got: Evidence) -> Symptoms:
-    """Return what q_sample and the model are given, and which known formula gives the loss."""
+@symptoms_of("ddpm.denoising:losses")
+def losses(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Return what q_sample and the model are given, which known formula gives the loss, and what two calls share.
+
+    The first case is enough, since each shows the same.
+    """
+    case = inputs["cases"][0]
+    calls = got.list(exactly=len(inputs["cases"]))[0].list(exactly=2)
+    found = dict(_loss({**case, "objective": inputs["objective"]}, calls[0]))
+    images, steps = np.asarray(case["images"]), len(case["sequences"]["loss_weight"])
+    if any(not call.flag("replaced") or call.is_none("noise") or call.is_none("noised_times") for call in calls):
+        return found
+    noises = [call.tensor("noise", images.shape, finite=False) for call in calls]
+    found["noise of both calls"] = (share_of(np.abs(noises[0] - noises[1]) < SAME), 0.1)
+    times = calls[0].tensor("noised_times", finite=False)
+    if times.shape == images.shape[:1] and np.ptp(times) > 0:
+        found["mean of the times"] = (float(times.mean()) / steps, 6 * 0.3 / float(np.sqrt(len(times))))
+    return found
+
+
+def _loss(inputs: Inputs, got: Evidence) -> Numbers:
     images, noisy, predicted = (np.asarray(inputs[name], dtype=np.float64) for name in ("images", "noisy", "predicted"))
     value = got.tensor("loss", finite=False)
     seen = got.tensor("seen_images", images.shape, finite=False)
@@ -87,7 +107,14 @@ def loss(inputs: Inputs, got: Evidence) -> Symptoms:
     slopes = got.tensor("gradient", images.shape, finite=False)
     target = noise if inputs["objective"] == NOISE else targets["clean image"]
     right = float((weights * (predicted - target) ** 2).mean())
-    found["loss, in units of the right one"] = (float(value.mean()) / right, 0.1)
+    if all(found[f"loss by the {name}"][0] < 0 for name in targets):
+        found["loss, in units of the right one"] = (float(value.mean()) / right, 0.1)
+    along = [
+        float(_cosine(slopes, weighted * (predicted - each)) > ALONG)
+        for each in targets.values()
+        for weighted in (weights, 1.0)
+    ]
+    found["the gradient, with weights and without, by each target"] = (np.array(along), 0.0)
     found["pixels without a gradient"] = (share_of(slopes == 0), 0.02)
     repeated = share_of(np.abs(np.diff(noise.reshape(len(noise), -1), axis=0)) < SAME)
     spread = (np.array([noise.mean(), noise.std()]), 12 / float(np.sqrt(noise.size)))
@@ -96,6 +123,12 @@ def loss(inputs: Inputs, got: Evidence) -> Symptoms:
         "noise shared by images": (repeated, 0.1),
         "one time": (float(np.ptp(times) == 0), 0.0),
     }
+
+
+def _cosine(left: Array, right: Array) -> float:
+    """Return the cosine of the angle between two arrays; 0 where one of them is zero."""
+    lengths = float(np.linalg.norm(left) * np.linalg.norm(right))
+    return float(np.sum(left * right)) / lengths if lengths > 0 else 0.0
 
 
 def _which(value: float, residuals: Array, weights: Array) -> float:

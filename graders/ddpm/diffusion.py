@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
 from gengrade.arrays import Array, Array32, Floats, Integers
 from gengrade.grading import Rng
+
+TIMES_OF_LARGE_STEPS: Final = 12  # up to so many times, a random schedule has the largest steps
+LEAST_BETA: Final = 2e-3  # about the least variance of a step in a random schedule
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,14 @@ class Schedule:
 
     @classmethod
     def random(cls, rng: Rng, steps: int) -> Schedule:
-        """Return a random schedule, which no program can hold as constants: β increases, with random ups and downs."""
-        return cls(np.linspace(0.03, 0.35, steps) * rng.uniform(0.6, 1.4, steps).astype(np.float64))
+        """Return a random schedule, which no program can hold as constants: β increases, with random ups and downs.
+
+        With more steps, each adds less noise, so that something of the images is left at the end; but none adds so
+        little that single precision could not tell it.
+        """
+        share = min(1.0, TIMES_OF_LARGE_STEPS / steps)
+        rising = np.linspace(max(0.03 * share, LEAST_BETA), 0.35 * share, steps)
+        return cls(rising * rng.uniform(0.6, 1.4, steps).astype(np.float64))
 
     @cached_property
     def sequences(self) -> Mapping[str, Array]:

@@ -181,8 +181,11 @@ def loss(
     noisy: Tensor,
     predicted: Tensor,
     noise: Tensor | None = None,
-) -> Loss:
-    """Return the student's loss with a denoiser that returns `predicted` and a q_sample that returns `noisy`."""
+) -> list[Loss]:
+    """Return the student's loss in two calls.
+
+    Its denoiser returns `predicted`, and its q_sample `noisy`.
+    """
     calls: list[dict[str, Any]] = []
 
     def q_sample(arguments: dict[str, Any]) -> Tensor:
@@ -190,20 +193,26 @@ def loss(
         return noisy.clone()
 
     package.ddpm.inject_q_sample(q_sample)
-    model = Injected(predicted)
-    value = package.ddpm.p_losses(model, x_start.clone(), t, _on_cpu(coefficients), noise)
-    attached = isinstance(value, Tensor) and value.requires_grad
-    if attached:
-        value.sum().backward()
-    gradients = [torch.zeros_like(given) if given.grad is None else given.grad for given in model.given]
-    return {
-        "loss": value,
-        "attached": attached,
-        "gradient": gradients[-1] if gradients else torch.zeros_like(predicted),
-        "replaced": bool(calls),
-        **_noised(calls),
-        **_shown(model, x_start),
-    }
+    found: list[Loss] = []
+    for _ in range(2):
+        calls.clear()
+        model = Injected(predicted)
+        value = package.ddpm.p_losses(model, x_start.clone(), t, _on_cpu(coefficients), noise)
+        attached = isinstance(value, Tensor) and value.requires_grad
+        if attached:
+            value.sum().backward()
+        gradients = [torch.zeros_like(given) if given.grad is None else given.grad for given in model.given]
+        found.append(
+            {
+                "loss": value,
+                "attached": attached,
+                "gradient": gradients[-1] if gradients else torch.zeros_like(predicted),
+                "replaced": bool(calls),
+                **_noised(calls),
+                **_shown(model, x_start),
+            }
+        )
+    return found
 
 
 def _noised(calls: list[dict[str, Any]]) -> Noised:

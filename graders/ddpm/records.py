@@ -131,11 +131,13 @@ class StepBackDraws(TypedDict):
 
 
 class Clamped(TypedDict):
-    """One reverse step from the same image, with the same random numbers, for three predictions of x_0."""
+    """One reverse step from the same image, with the same random numbers, for some predictions of x_0."""
 
     beyond: Tensor  # for x_0 with pixels beyond −1 and 1
     within: Tensor  # for the same x_0, clamped to [−1, 1]
-    bright: Tensor  # for the same x_0, clamped to [0, 1]
+    lifted: Tensor  # for the same x_0, clamped to [0, 1]
+    bright: Tensor  # for an x_0 that no usual clamp changes
+    other: Tensor  # for another such x_0
 
 
 class ClampedBoth(TypedDict, total=False):
@@ -162,22 +164,57 @@ class Levels(TypedDict):
     parameters: int  # their number
 
 
-class UnetOutput(TypedDict):
-    """What a U-Net gives with given weights."""
+class Slopes(TypedDict):
+    """The slopes of what a U-Net gives, along a known direction."""
 
-    fits: bool  # whether it has layers for these weights; otherwise its output is zeros
+    attached: bool  # whether there are any; otherwise they are zeros
+    slopes: Tensor  # by the images
+    sizes: Tensor  # of those by each parameter, in the order of their names
+
+
+class UnetInMode(Slopes):
+    """What a U-Net gives with given weights in one mode."""
+
     output: Tensor
 
 
+class UnetOutput(TypedDict):
+    """What a U-Net gives with given weights."""
+
+    fits: bool  # whether it has layers for these weights; otherwise there is nothing else
+    eval: NotRequired[UnetInMode]
+    training: NotRequired[UnetInMode]
+
+
+class Wired(TypedDict):
+    """How a U-Net's forward uses its modules in one mode, each of which returns known features."""
+
+    order: list[str]  # the names of the modules, in the order in which they were called
+    inputs: list[Tensor]  # features, by call
+    contexts: dict[str, Tensor | None]  # [B, context_dim] by block, from its last call
+    output: Tensor
+    attached: bool  # whether gradients pass through the output and the contexts
+    sizes: Tensor  # of the gradient of the sum of the squares of all inputs and of the output, by each feature
+
+
 class Wiring(TypedDict):
-    """How a U-Net's forward uses its modules, each of which returns known features."""
+    """How a U-Net's forward uses its modules."""
 
     known: bool  # whether each level has two blocks and one layer that changes the size
     unused: str  # otherwise, the name of a parameter on which the output does not depend, or ""
-    order: NotRequired[list[str]]  # the names of the modules, in the order in which they were called
-    inputs: NotRequired[list[Tensor]]  # features, by call
-    contexts: NotRequired[dict[str, Tensor | None]]  # [B, context_dim] by block, from its last call
-    output: NotRequired[Tensor]
+    levels: list[int]  # otherwise, how many levels with modules there are in `downs` and in `ups`
+    eval: NotRequired[Wired]
+    training: NotRequired[Wired]
+
+
+class Influences(TypedDict):
+    """What a U-Net gives where its images, times or texts are others."""
+
+    plain: Tensor
+    x: Tensor
+    time: Tensor
+    text: Tensor
+    cut: dict[str, Tensor]  # `plain` and `x` where the middle gives zeros; empty without a middle
 
 
 class Guided(TypedDict):

@@ -93,6 +93,16 @@ def samples(inputs: Inputs, got: Evidence) -> Symptoms:
 
 @symptoms_of("ddpm:loss")
 def loss(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Return the symptoms of one call, and whether both calls have the same noise."""
+    calls = got.list(exactly=2)
+    found = dict(_loss(inputs, calls[0]))
+    if "noise" in inputs or any(not call.flag("replaced") or call.is_none("noise") for call in calls):
+        return found
+    shape = np.asarray(inputs["x_start"]).shape
+    return found | _repeated(*(call.tensor("noise", shape=shape, finite=False) for call in calls))
+
+
+def _loss(inputs: Inputs, got: Evidence) -> Numbers:
     """Return what the model was given, the noise, and which known loss formula gives the student's loss."""
     images, predicted = (np.asarray(inputs[name], dtype=np.float64) for name in ("x_start", "predicted"))
     noisy, t = np.asarray(inputs["noisy"], dtype=np.float64), np.asarray(inputs["t"])

@@ -25,24 +25,26 @@ from gengrade.grading import Evidence, Passed, Rng, Subject, assert_close, check
 from graders.common.networks import difference, listed_shapes
 
 LAYERS, FORWARD, GUIDANCE = "ddpm.unet_layers", "ddpm.unet_forward", "ddpm.guidance"
-ROWS: Final = 3  # images in a pass
-SIDE: Final = 16  # their height and width
-SIZES: Final = ((8, (1, 2)), (6, (2, 3)), (8, (2, 1, 3)))  # dim and dim_mults
+SIDE: Final = 32  # the largest height and width of images
+LEVELS: Final = (2, 3, 4)  # numbers in dim_mults
 NEAR: Final = {"rtol": 1e-3, "atol": 1e-3}
+SLOPES: Final = 0.02  # tolerance on gradients, relative to the largest
+MODES: Final = {"eval": "", "training": " in training mode"}
 
 
 @check(LAYERS)
 def test_unet_layers(student: Subject, reference: Subject, rng: Rng) -> None:
     """The U-Net has the prescribed layers in `downs` and `ups`, for any number of levels and channels."""
-    for dim, mults in SIZES:
-        setting = _setting(rng, dim, mults)
+    for levels in LEVELS:
+        setting = _setting(rng, levels)
+        dim, mults = setting["dim"], setting["dim_mults"]
         got = student.run(probes.ddpm.unet.layers, **setting)
         right = reference.run(probes.ddpm.unet.layers, **setting)
         dims = [dim, *(dim * each for each in mults)]
         pairs = list(pairwise(dims))
         for side, sizes in (("downs", pairs), ("ups", [(b, a) for a, b in reversed(pairs)])):
-            _judge_levels(got.list(side), right.list(side), side, sizes, f"dim={dim} and dim_mults={mults}")
-        _expect_count(got, right, f"dim={dim} and dim_mults={mults}")
+            _judge_levels(got.list(side), right.list(side), side, sizes, f"dim={dim} and dim_mults={tuple(mults)}")
+        _expect_count(got, right, f"dim={dim} and dim_mults={tuple(mults)}")
 
 
 @check(FORWARD, leaves_to=(LAYERS,))
@@ -51,30 +53,21 @@ def test_unet_forward(student: Subject, reference: Subject, rng: Rng, passed: Pa
 
     Ronneberger et al. 2015: each block on the way up takes the features of one on the way down, the last ones first.
     """
-    dim, mults = SIZES[rng.integer(0, len(SIZES))]
-    setting = _setting(rng, dim, mults)
-    weights = dict(reference.run(probes.ddpm.unet.weights, **setting).state())
-    asked: dict[str, Any] = {
-        **{name: setting[name] for name in ("dim", "condition_dim", "dim_mults")},
-        "weights": weights,
-        "x": rng.normal(ROWS, setting["channels"], SIDE, SIDE),
-        "time": rng.integers(1, 900, ROWS),
-        "text": rng.normal(ROWS, setting["condition_dim"]),
-    }
-    got, right = (each.run(probes.ddpm.unet.output, **asked) for each in (student, reference))
-    shape = asked["x"].shape
-    fits = got.flag("fits") and got.shape("output") == shape
-    if fits and _same(got.tensor("output", shape, finite=False), right.tensor("output", shape)):
+    asked = _asked(rng, reference)
+    if _gives_the_same(student, reference, rng, asked):
         return
-    features = _features(rng, dim, mults)
+    features = _features(rng, asked)
     got = student.run(probes.ddpm.unet.wiring, features=features, **asked)
     if not got.flag("known"):
         unused = got.text("unused")
         expect(not unused, f"forward does not use all layers of the network: {unused} has no influence on its output")
-        if not passed(LAYERS):
-            not_asked("the layers are others than the prescribed ones", unless=(LAYERS,))
-        fail("forward gives something else than the prescribed network with the same weights")
-    _judge_wiring(got, reference.run(probes.ddpm.unet.wiring, features=features, **asked), features, len(mults))
+        if passed(LAYERS):
+            fail("forward gives something else than the prescribed network with the same weights")
+        _judge_influences(student, rng, asked, [each.integer() for each in got.list("levels", exactly=2)])
+        not_asked("the layers are others than the prescribed ones, and forward uses them", unless=(LAYERS,))
+    right = reference.run(probes.ddpm.unet.wiring, features=features, **asked)
+    for mode, where in MODES.items():
+        _judge_wiring(got[mode], right[mode], features, len(asked["dim_mults"]), where)
 
 
 @check(GUIDANCE)
@@ -83,8 +76,8 @@ def test_guidance(student: Subject, rng: Rng) -> None:
 
     A known function takes the place of forward. Ho & Salimans 2022, equation 6.
     """
-    condition_dim, channels, side = rng.integer(4, 9), 3, 4
-    x, time, text = rng.normal(ROWS, channels, side, side), rng.uniform(0, 1, ROWS), rng.normal(ROWS, condition_dim)
+    condition_dim, channels, side, rows = rng.integer(4, 9), 3, rng.integer(1, 9) * 4, rng.integer(2, 6)
+    x, time, text = rng.normal(rows, channels, side, side), rng.uniform(0, 1, rows), rng.normal(rows, condition_dim)
     scale = float(rng.uniform(1.5, 4, 1)[0])
     known = {"projection": rng.normal(condition_dim, x[0].size), "offset": rng.normal(x[0].size)}
     setting = {"condition_dim": condition_dim, "x": x, "time": time, "text": text, "scale": scale, "known": known}
@@ -102,9 +95,116 @@ def test_guidance(student: Subject, rng: Rng) -> None:
         fail(_words(found, conditional, unconditional, scale), expected="(s + 1)·ε(text) − s·ε(no text)")
 
 
-def _setting(rng: Rng, dim: int, mults: tuple[int, ...]) -> dict[str, Any]:
-    """Arguments of a network, of which some are random."""
-    return {"dim": dim, "condition_dim": rng.integer(4, 9), "dim_mults": list(mults), "channels": rng.integer(1, 4)}
+def _setting(rng: Rng, levels: int) -> dict[str, Any]:
+    """Random arguments of a network with so many levels, each of which changes the number of channels."""
+    return {
+        "dim": 2 * rng.integer(2, 6),
+        "condition_dim": rng.integer(4, 9),
+        "dim_mults": (rng.choice(4, levels) + 1).tolist(),
+        "channels": rng.integer(1, 4),
+    }
+
+
+def _asked(rng: Rng, reference: Subject) -> dict[str, Any]:
+    """Return the arguments of a network and its weights, images, times and texts, all of random sizes."""
+    levels = LEVELS[rng.integer(0, len(LEVELS))]
+    setting = _setting(rng, levels)
+    least = 2**levels
+    side, rows = least * rng.integer(1, SIDE // least + 1), rng.integer(6, 10)
+    return {
+        **{name: setting[name] for name in ("dim", "condition_dim", "dim_mults")},
+        "weights": dict(reference.run(probes.ddpm.unet.weights, **setting).state()),
+        "x": rng.normal(rows, setting["channels"], side, side),
+        "time": rng.integers(1, 900, rows),
+        "text": rng.normal(rows, setting["condition_dim"]),
+    }
+
+
+def _gives_the_same(student: Subject, reference: Subject, rng: Rng, asked: Mapping[str, Any]) -> bool:
+    """Return whether a network with known weights gives the right output in both modes.
+
+    Fails if it does, and its gradients are wrong; and if its output is right in eval mode only.
+    """
+    shape = asked["x"].shape
+    asked = {**asked, "direction": rng.normal(*shape)}
+    got, right = (each.run(probes.ddpm.unet.output, **asked) for each in (student, reference))
+    if not got.flag("fits") or not _agrees(got["eval"], right["eval"], shape):
+        return False
+    _judge_slopes(got["eval"], right["eval"], shape)
+    if not _agrees(got["training"], right["training"], shape):
+        _judge_dropped_texts(got["training"], right["training"], reference, asked)
+        return True
+    _judge_slopes(got["training"], right["training"], shape)
+    return True
+
+
+def _agrees(got: Evidence, right: Evidence, shape: tuple[int, ...]) -> bool:
+    found = got.tensor("output", None, finite=False)
+    return _same(found, right.tensor("output", shape))
+
+
+def _judge_slopes(got: Evidence, right: Evidence, shape: tuple[int, ...]) -> None:
+    """Fail unless the gradients by images and by parameters are those of the prescribed network."""
+    expect(
+        got.flag("attached"),
+        "no gradient passes through forward, so that nothing can be trained: leave out detach and torch.no_grad",
+    )
+    _expect_slope(got.tensor("slopes", shape), right.tensor("slopes", shape))
+    sizes = right.tensor("sizes")
+    wrong = np.abs(got.tensor("sizes", sizes.shape) - sizes) > SLOPES * (sizes + 0.01 * sizes.max())
+    message = "the gradient of the output does not reach all parameters as it should: does forward detach something?"
+    expect(not wrong.any(), message, got=f"another gradient for {wrong.sum()} of {wrong.size} parameters")
+
+
+def _expect_slope(found: Array, right: Array) -> None:
+    away = float(np.abs(found - right).max() / np.abs(right).max())
+    message = "the gradient of the output by the images is not that of the prescribed layers: does forward detach them?"
+    expect(away < SLOPES, message, got=f"one that is off by {away:.0%}")
+
+
+def _judge_dropped_texts(got: Evidence, right: Evidence, reference: Subject, asked: Mapping[str, Any]) -> None:
+    """Fail unless a network in training mode only drops some of the texts, in its own way, and all else is right."""
+    shape = asked["x"].shape
+    without = reference.run(probes.ddpm.unet.output, **{**asked, "text": 0 * asked["text"]})["training"]
+    output, slopes = got.tensor("output", shape, finite=False), got.tensor("slopes", shape)
+    kept = np.array([_same(*pair) for pair in zip(output, right.tensor("output", shape), strict=True)])
+    dropped = np.array([_same(*pair) for pair in zip(output, without.tensor("output", shape), strict=True)])
+    words = "in training mode, forward gives something else than in eval mode, though nothing is dropped"
+    expect(bool((kept | dropped).all()), words)
+    expect(bool(kept.any()), "in training mode, forward uses no text at all: only some of them are dropped")
+    expect(got.flag("attached"), "no gradient passes through forward in training mode: leave out torch.no_grad")
+    column = kept.reshape(-1, 1, 1, 1)
+    _expect_slope(slopes, np.where(column, right.tensor("slopes", shape), without.tensor("slopes", shape)))
+
+
+def _judge_influences(student: Subject, rng: Rng, asked: Mapping[str, Any], levels: list[int]) -> None:
+    """Fail unless forward of other layers than the prescribed ones is that of a conditional network with skips.
+
+    Each image, time and text matters for its own row alone, and images do so also past the middle.
+    """
+    words = "forward has no levels of layers to use: fill in self.downs and self.ups"
+    expect(min(levels) >= 2, words, got=f"{levels[0]} and {levels[1]} levels")
+    given = {name: asked[name] for name in ("x", "time", "text")}
+    others = {name: each.copy() for name, each in given.items()}
+    others["x"][0], others["time"][0] = rng.normal(*given["x"][0].shape), 999 - given["time"][0]
+    others["text"][0] = rng.normal(len(given["text"][0]))
+    sizes = {name: asked[name] for name in ("dim", "condition_dim", "dim_mults")}
+    got = student.run(probes.ddpm.unet.influences, **sizes, **given, others=others)
+    shape = given["x"].shape
+    plain = got.tensor("plain", shape)
+    for name, what in {"x": "the image", "time": "the time", "text": "the text"}.items():
+        _expect_influence(plain, got.tensor(name, shape), what)
+    cut = got["cut"]
+    if "plain" in cut and "x" in cut:
+        where = " past the middle, through the skip connections,"
+        _expect_influence(cut.tensor("plain", shape), cut.tensor("x", shape), "the image" + where)
+
+
+def _expect_influence(plain: Array, other: Array, what: str) -> None:
+    """Fail unless two outputs differ for the first image, and for no other one."""
+    moved = np.abs(plain - other).reshape(len(plain), -1).max(axis=1) > 1e-5 * (1 + np.abs(plain).max())
+    expect(bool(moved[0]), f"{what} has no influence on what forward gives")
+    expect(not moved[1:].any(), f"{what} has an influence on what forward gives for other images")
 
 
 def _judge_levels(
@@ -155,52 +255,63 @@ def _expect_count(got: Evidence, right: Evidence, where: str) -> None:
     expect(count == wanted, message, expected=f"{wanted} parameters", got=f"{count}")
 
 
-def _features(rng: Rng, dim: int, mults: tuple[int, ...]) -> dict[str, Array32]:
+def _features(rng: Rng, asked: Mapping[str, Any]) -> dict[str, Array32]:
     """Return what each module returns, [B, channels, side, side], in the order in which they are called."""
-    dims, found, side = [dim, *(dim * each for each in mults)], {}, SIDE
+    dim, rows, side = asked["dim"], len(asked["x"]), asked["x"].shape[-1]
+    dims: list[int] = [dim, *(dim * each for each in asked["dim_mults"])]
+    found: dict[str, Array32] = {}
     for index, (before, behind) in enumerate(pairwise(dims)):
-        found[f"downs.{index}.0"] = rng.normal(ROWS, before, side, side)
-        found[f"downs.{index}.1"] = rng.normal(ROWS, before, side, side)
+        found[f"downs.{index}.0"] = rng.normal(rows, before, side, side)
+        found[f"downs.{index}.1"] = rng.normal(rows, before, side, side)
         side //= 2
-        found[f"downs.{index}.size"] = rng.normal(ROWS, behind, side, side)
-    found["mid_block1"] = rng.normal(ROWS, dims[-1], side, side)
-    found["mid_block2"] = rng.normal(ROWS, dims[-1], side, side)
+        found[f"downs.{index}.size"] = rng.normal(rows, behind, side, side)
+    found["mid_block1"] = rng.normal(rows, dims[-1], side, side)
+    found["mid_block2"] = rng.normal(rows, dims[-1], side, side)
     for index, behind in enumerate(reversed(dims[:-1])):
         side *= 2
-        found[f"ups.{index}.size"] = rng.normal(ROWS, behind, side, side)
-        found[f"ups.{index}.0"] = rng.normal(ROWS, behind, side, side)
-        found[f"ups.{index}.1"] = rng.normal(ROWS, behind, side, side)
+        found[f"ups.{index}.size"] = rng.normal(rows, behind, side, side)
+        found[f"ups.{index}.0"] = rng.normal(rows, behind, side, side)
+        found[f"ups.{index}.1"] = rng.normal(rows, behind, side, side)
     return found
 
 
-def _judge_wiring(got: Evidence, right: Evidence, features: Mapping[str, Array32], levels: int) -> None:
-    """Fail unless forward calls the modules in order, each with the right features and context."""
+def _judge_wiring(got: Evidence, right: Evidence, features: Mapping[str, Array32], levels: int, where: str) -> None:
+    """Fail unless forward calls the modules in order, each with the right features and context.
+
+    where: words for the mode of the network, behind what is wrong.
+    """
     names, order = list(features), [each.text() for each in got.list("order")]
     if order != names:
         place = next((i for i, pair in enumerate(zip(order, names, strict=False)) if pair[0] != pair[1]), len(order))
         missing = [name for name in names if name not in order]
-        words = "forward calls the layers in another order than the prescribed one"
+        words = f"forward calls the layers in another order than the prescribed one{where}"
         if missing:
-            words = f"forward does not call {_module(missing[0])}"
+            words = f"forward does not call {_module(missing[0])}{where}"
         fail(words, got=f"call {place + 1} is that of {_module(order[place])}" if place < len(order) else None)
     skips = [f"downs.{level}.{block}" for level in range(levels) for block in (0, 1)]
-    inputs = dict(zip(names, got.list("inputs"), strict=True))
+    inputs = dict(zip(names, got.list("inputs", exactly=len(names)), strict=True))
     first = right.list("inputs")[0].tensor()
     before: Floats = first
     for name in names:
         if name.startswith("ups") and not name.endswith("size"):
             skip = skips.pop()
-            _judge_skip(inputs[name], before, features, skip, name)
+            _judge_skip(inputs[name], before, features, skip, name, where)
         else:
             hint = "it should be what the layer before it gives"
-            assert_close(inputs[name], before, **NEAR, what=f"what {_module(name)} is given", hint=hint)
+            assert_close(inputs[name], before, **NEAR, what=f"what {_module(name)} is given{where}", hint=hint)
         before = features[name]
-    _judge_contexts(got["contexts"], right["contexts"])
+    _judge_contexts(got["contexts"], right["contexts"], where)
     hint = "it should be self.final_conv of what the last block gives"
-    assert_close(got["output"], right["output"], **NEAR, what="the output", hint=hint)
+    assert_close(got["output"], right["output"], **NEAR, what=f"the output{where}", hint=hint)
+    wanted = right.tensor("sizes")
+    same = np.abs(got.tensor("sizes", wanted.shape) - wanted) <= SLOPES * wanted
+    message = f"gradients do not pass through all of forward as they should{where}: leave out detach and torch.no_grad"
+    expect(got.flag("attached") and bool(same.all()), message)
 
 
-def _judge_skip(given: Evidence, before: Floats, features: Mapping[str, Array32], skip: str, name: str) -> None:
+def _judge_skip(
+    given: Evidence, before: Floats, features: Mapping[str, Array32], skip: str, name: str, where: str
+) -> None:
     """Fail unless a block on the way up is given the features before it, and behind them those of its counterpart."""
     right = np.concatenate([before, features[skip]], axis=1)
     hint = f"it should be torch.cat of what the layer before it gives and of what {_module(skip)} gave"
@@ -219,18 +330,20 @@ def _judge_skip(given: Evidence, before: Floats, features: Mapping[str, Array32]
                     expected=f"what {_module(skip)} gave",
                     got=f"what {_module(other)} gave",
                 )
-    assert_close(given, right, **NEAR, what=f"what {_module(name)} is given", hint=hint)
+    assert_close(given, right, **NEAR, what=f"what {_module(name)} is given{where}", hint=hint)
 
 
-def _judge_contexts(got: Evidence, right: Evidence) -> None:
+def _judge_contexts(got: Evidence, right: Evidence, where: str) -> None:
     """Fail unless each block is given the context of times and texts."""
     for name in right.names():
         expect(
             name in got and not got.is_none(name),
-            f"{_module(name)} is not given the context, so that it knows neither time nor text: pass context",
+            f"{_module(name)} is not given the context{where}, so that it knows neither time nor text: pass context",
         )
         hint = "it should be the context of time and text, which forward computes at its beginning"
-        assert_close(got[name], right[name], **NEAR, what=f"the context that {_module(name)} is given", hint=hint)
+        assert_close(
+            got[name], right[name], **NEAR, what=f"the context that {_module(name)} is given{where}", hint=hint
+        )
 
 
 def _module(name: str) -> str:

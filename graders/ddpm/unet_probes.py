@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.probing.networks import built, described, unreached_parameter, weights_of
 
 if TYPE_CHECKING:
     from graders.ddpm.interface import DdpmPackage
-    from graders.ddpm.records import Guided, Levels, UnetOutput, Wiring
+    from graders.ddpm.records import Guided, Influences, Levels, Slopes, UnetOutput, Wired, Wiring
     from graders.probing.records import State
+
+MODES: Final[tuple[Literal["eval"], Literal["training"]]] = ("eval", "training")
 
 
 def layers(package: DdpmPackage, dim: int, condition_dim: int, dim_mults: list[int], channels: int) -> Levels:
@@ -45,7 +48,6 @@ def weights(package: DdpmPackage, dim: int, condition_dim: int, dim_mults: list[
     return weights_of(network)
 
 
-@torch.no_grad()
 def output(
     package: DdpmPackage,
     dim: int,
@@ -55,17 +57,40 @@ def output(
     x: Tensor,
     time: Tensor,
     text: Tensor,
+    direction: Tensor,
 ) -> UnetOutput:
-    """Return what a new network with these weights gives in eval mode."""
-    network = _network(package, dim, condition_dim, dim_mults, x.shape[1])
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError:  # the names or shapes are others, which another check judges
-        return {"fits": False, "output": torch.zeros_like(x)}
-    answer = package.ddpm.denoised(network.to(x.device).eval(), x.clone(), time, text.clone())
-    if not isinstance(answer, Tensor):
-        raise TypeError(f"the network should return one tensor, and returned {described(answer)}")
-    return {"fits": True, "output": answer}
+    """Return what a new network with these weights gives in each mode, with the slopes along `direction`.
+
+    In training mode, nothing is dropped: neither features nor, as far as `uncond_prob` decides, texts.
+    """
+    found: UnetOutput = {"fits": True}
+    for mode in MODES:
+        network = _network(package, dim, condition_dim, dim_mults, x.shape[1])
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError:  # the names or shapes are others, which another check judges
+            return {"fits": False}
+        _set_mode(network.to(x.device), mode)
+        images = x.clone().requires_grad_()
+        with _nothing_dropped():
+            # The network may work in place on its images, which a leaf of the graph would not allow.
+            answer = _tensor(package.ddpm.denoised(network, images * 1, time, text.clone()))
+            # Gradients may compute features once more.
+            found[mode] = {"output": answer.detach(), **_slopes(network, images, answer, direction)}
+    return found
+
+
+def _slopes(network: nn.Module, images: Tensor, answer: Tensor, direction: Tensor) -> Slopes:
+    """Return the slopes of a network's answer along a direction: by the images, and their size by each parameter."""
+    by = [images, *(each for _, each in sorted(network.named_parameters()))]
+    trained = [each for each in by if each.requires_grad]
+    slopes = {id(each): torch.zeros_like(each) for each in by}
+    attached = answer.requires_grad and answer.shape == direction.shape
+    if attached:
+        found = torch.autograd.grad((answer * direction).sum(), trained, allow_unused=True)
+        slopes |= {id(each): slope for each, slope in zip(trained, found, strict=True) if slope is not None}
+    first, *others = (slopes[id(each)] for each in by)
+    return {"attached": attached, "slopes": first, "sizes": torch.stack([each.norm() for each in others])}
 
 
 def wiring(
@@ -79,35 +104,105 @@ def wiring(
     time: Tensor,
     text: Tensor,
 ) -> Wiring:
-    """Return how forward uses the modules of a network in eval mode, each of which returns known features.
+    """Return how forward uses the modules of a network in each mode, each of which returns known features.
 
     features: what a module returns, [B, …], by its name such as "downs.0.0", where a level's blocks are counted in
     order, and the layer that changes the size is called "downs.0.size".
     """
-    network = _network(package, dim, condition_dim, dim_mults, x.shape[1])
-    _fill(network, weights)
-    network = network.to(x.device).eval()
-    modules = _modules(network)
-    if modules is None or set(modules) != set(features):
-        answer = package.ddpm.denoised(network, x.clone(), time, text.clone())
-        _expect_begun(network, x, answer)
-        return {"known": False, "unused": unreached_parameter(network, answer)}
+    found: Wiring = {"known": True, "unused": "", "levels": []}
+    for mode in MODES:
+        network = _network(package, dim, condition_dim, dim_mults, x.shape[1])
+        _fill(network, weights)
+        _set_mode(network.to(x.device), mode)
+        modules = _modules(network)
+        if modules is None or set(modules) != set(features):
+            answer = package.ddpm.denoised(network, x.clone(), time, text.clone())
+            _expect_begun(network, x, answer)
+            levels = [len([each for each in _levels(network, side) if each]) for side in ("downs", "ups")]
+            return {"known": False, "unused": unreached_parameter(network, answer), "levels": levels}
+        # Training may drop a text, and leaves one of zeros as it is.
+        found[mode] = _wired(package, network, modules, features, x, time, text if mode == "eval" else 0 * text)
+    return found
+
+
+def _wired(
+    package: DdpmPackage,
+    network: nn.Module,
+    modules: dict[str, nn.Module],
+    features: dict[str, Tensor],
+    x: Tensor,
+    time: Tensor,
+    text: Tensor,
+) -> Wired:
+    """Return how forward uses the modules of a network, and how a sum of all squares depends on their features."""
     calls: list[tuple[str, Tensor, Tensor | None]] = []
+    leaves = {name: each.clone().requires_grad_() for name, each in features.items()}
     for name, module in modules.items():
-        module.forward = _recording(name, calls, features[name])
-    with torch.no_grad():
-        answer = package.ddpm.denoised(network, x.clone(), time, text.clone())
-    if not isinstance(answer, Tensor):
-        raise TypeError(f"the network should return one tensor, and returned {described(answer)}")
+        module.forward = _recording(name, calls, leaves[name])
+    with _nothing_dropped():
+        answer = _tensor(package.ddpm.denoised(network, x.clone(), time, text.clone()))
+        kept = list(calls)  # gradients may call modules once more
+        sizes = _sizes([answer, *(given for _, given, _ in kept)], list(leaves.values()))
     _expect_begun(network, x, answer)
     return {
-        "known": True,
-        "unused": "",
-        "order": [name for name, _, _ in calls],
-        "inputs": [given for _, given, _ in calls],
-        "contexts": {name: context for name, _, context in calls if not name.endswith("size")},
-        "output": answer,
+        "order": [name for name, _, _ in kept],
+        "inputs": [given.detach() for _, given, _ in kept],
+        "contexts": {
+            name: None if context is None else context.detach()
+            for name, _, context in kept
+            if not name.endswith("size")
+        },
+        "output": answer.detach(),
+        "attached": answer.requires_grad and all(context is None or context.requires_grad for _, _, context in kept),
+        "sizes": sizes,
     }
+
+
+def _sizes(found: list[Tensor], features: list[Tensor]) -> Tensor:
+    """Return the size of the gradient of a sum of squares by each of the features; zero where there is none."""
+    total = torch.stack([(each**2).sum() for each in found]).sum()
+    slopes: tuple[Tensor | None, ...] = (None,) * len(features)
+    if total.requires_grad:
+        slopes = torch.autograd.grad(total, features, allow_unused=True)
+    return torch.stack([total.new_zeros(()) if slope is None else slope.norm() for slope in slopes])
+
+
+@torch.no_grad()
+def influences(
+    package: DdpmPackage,
+    dim: int,
+    condition_dim: int,
+    dim_mults: list[int],
+    x: Tensor,
+    time: Tensor,
+    text: Tensor,
+    others: dict[str, Tensor],
+) -> Influences:
+    """Return what a new network gives for images, times and texts, and where one of these is another one.
+
+    It is asked as it is, and with a last block of the middle that gives only zeros.
+
+    others: another `x`, `time` and `text`.
+    """
+    network = _network(package, dim, condition_dim, dim_mults, x.shape[1]).to(x.device).eval()
+    for each in network.parameters():
+        each.add_(0.1 * torch.randn_like(each))
+
+    def answer(x: Tensor, time: Tensor, text: Tensor) -> Tensor:
+        return _tensor(package.ddpm.denoised(network, x.clone(), time.clone(), text.clone()))
+
+    found: Influences = {
+        "plain": answer(x, time, text),
+        "x": answer(others["x"], time, text),
+        "time": answer(x, others["time"], text),
+        "text": answer(x, time, others["text"]),
+        "cut": {},
+    }
+    middle = network._modules.get("mid_block2")
+    if middle is not None:
+        middle.register_forward_hook(lambda module, given, output: torch.zeros_like(output))
+        found["cut"] = {"plain": answer(x, time, text), "x": answer(others["x"], time, text)}
+    return found
 
 
 @torch.no_grad()
@@ -148,6 +243,32 @@ def guidance(
         raise Missing("cfg_forward returns x as it was given, and never calls forward: has it been filled in?")
     scaled, images = any(each["scaled"] for each in given), sum(each["images"] for each in given)
     return {"guided": guided, "scaled": scaled, "images": images}
+
+
+def _set_mode(network: nn.Module, mode: str) -> None:
+    """Put a network into training or eval mode; in training, let it drop no text."""
+    network.train(mode == "training")
+    network.uncond_prob = 0.0  # type: ignore[assignment]
+
+
+@contextlib.contextmanager
+def _nothing_dropped() -> Iterator[None]:
+    """Let no layer drop features, whatever mode it is in."""
+    names = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
+    theirs = {name: getattr(functional, name) for name in names}
+    try:
+        for name in names:
+            setattr(functional, name, lambda input, *args, **kwargs: input)
+        yield
+    finally:
+        for name, function in theirs.items():
+            setattr(functional, name, function)
+
+
+def _tensor(answer: Any) -> Tensor:
+    if not isinstance(answer, Tensor):
+        raise TypeError(f"the network should return one tensor, and returned {described(answer)}")
+    return answer
 
 
 @torch.no_grad()

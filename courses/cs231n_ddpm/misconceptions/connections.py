@@ -181,6 +181,16 @@ def no_last_convolution(self, x, time, model_kwargs=None):
     return x
 
 
+@misconception
+def no_gradients(self, x, time, model_kwargs=None):
+    """You computed forward under torch.no_grad, so that nothing can be trained. Only sampling does without
+    gradients."""
+    context, x = begun(self, x, time, model_kwargs)
+    x, skips = down(self, x, context)
+    with torch.no_grad():
+        return up(self, x, skips, context)
+
+
 defaults("unet.py:Unet.context", fails=("ddpm.unet_forward",))
 
 

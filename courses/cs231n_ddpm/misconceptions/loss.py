@@ -145,6 +145,23 @@ def one_time_for_the_batch(self, x_start, model_kwargs=None):
     return (weight * (self.model(self.q_sample(x_start, t, noise), t, model_kwargs) - target) ** 2).mean()
 
 
+@misconception
+def seed_in_the_loss(self, x_start, model_kwargs=None):
+    """You set the seed within p_losses, so that each step trains with the same noise and the same times. Set a seed
+    once, before the training."""
+    torch.manual_seed(0)
+    return self.original(x_start, model_kwargs)
+
+
+@misconception
+def times_of_the_beginning(self, x_start, model_kwargs=None):
+    """You drew only the times 0 and 1. Draw all from 0 to T − 1: torch.randint leaves out its upper end."""
+    t, x_start, noise, target, weight = drawn(self, x_start)
+    t = t % 2
+    weight = extract(self.loss_weight, t, x_start.shape)
+    return (weight * (self.model(self.q_sample(x_start, t, noise), t, model_kwargs) - target) ** 2).mean()
+
+
 defaults("gaussian_diffusion.py:GaussianDiffusion.p_losses", fails=("ddpm.start_loss",))
 
 

@@ -424,6 +424,37 @@ RIGHT: dict[str, Changes] = {
 """,
         ),
     },
+    "a dropout in forward": {
+        UNET: (
+            "        x = self.mid_block1(x, context)\n",
+            "        x = F.dropout(x, 0.1, self.training)\n        x = self.mid_block1(x, context)\n",
+        )
+    },
+    "texts that are dropped in another way": {
+        UNET: (
+            "            text = text * (torch.rand(len(x), 1, device=x.device) > self.uncond_prob)\n",
+            "            dropped = torch.rand(len(x), device=x.device) < 0.1\n"
+            "            text = text.masked_fill(dropped[:, None], 0.0)\n",
+        )
+    },
+    "features that are computed once more for gradients": {
+        UNET: [
+            ("from torch import nn\n", "from torch import nn\nfrom torch.utils.checkpoint import checkpoint\n"),
+            (
+                "        x = self.mid_block1(x, context)\n",
+                "        x = checkpoint(self.mid_block1, x, context, use_reentrant=False)\n",
+            ),
+        ]
+    },
+    "an image that is changed in place": {
+        UNET: ("        x = self.init_conv(x)\n", "        x = x.mul_(2).div_(2)\n        x = self.init_conv(x)\n")
+    },
+    "times by another function": {
+        FILE: (
+            "        t = torch.randint(0, self.num_timesteps, (len(x_start),), device=x_start.device)",
+            "        t = (torch.rand(len(x_start), device=x_start.device) * self.num_timesteps).long()",
+        )
+    },
     "the pass without the text first": {
         UNET: (
             GUIDED,
@@ -662,5 +693,101 @@ UNNAMED: dict[str, Unnamed] = {
         },
         ("ddpm.guidance",),
         "cfg_scale again",
+    ),
+    "a clamp to a part of the range": Unnamed(
+        {FILE: (CLAMP, CLAMP.replace("-1, 1", "-0.11, 0.96"))}, ("ddpm.clamp",), "the clamped x_0"
+    ),
+    "a wide clamp of starts from noise": Unnamed(
+        {FILE: (CLAMP, CLAMP.replace("-1, 1)", "*((-3, 3) if predicts_noise else (-1, 1)))"))},
+        ("ddpm.clamp",),
+        "the clamped x_0",
+    ),
+    "a step that is wrong for dark pixels": Unnamed(
+        {FILE: (STEP, STEP.replace("mean + std", "mean + (x_start < 0) * 0.2 + std"))},
+        ("ddpm.step_back", "ddpm.clamp"),
+        "posterior's mean",
+    ),
+    "a step of zeros": Unnamed(
+        {FILE: (STEP, "        return 0 * x_t")}, ("ddpm.step_back", "ddpm.clamp"), "posterior's mean"
+    ),
+    "arithmetic for few times only": Unnamed(
+        {
+            FILE: [
+                (NOISED, NOISED + " * (self.num_timesteps < 50)"),
+                (START, START + " * (self.num_timesteps < 50)"),
+                (NOISE, NOISE + " * (self.num_timesteps < 50)"),
+            ]
+        },
+        ("ddpm.noising", "ddpm.start_from_noise", "ddpm.noise_from_start"),
+        "",
+    ),
+    "a loss for small images only": Unnamed(
+        {FILE: (LOSS, LOSS + " * (1 + (self.image_size > 20))")}, ("ddpm.noise_loss",), "mean of the weighted squared"
+    ),
+    "times of the first half": Unnamed(
+        {FILE: ("torch.randint(0, self.num_timesteps, (", "torch.randint(0, (self.num_timesteps + 1) // 2, (")},
+        ("ddpm.noise_loss",),
+        "times are not drawn uniformly",
+    ),
+    "the same times in each call": Unnamed(
+        {
+            FILE: (
+                "(len(x_start),), device=x_start.device)",
+                "(len(x_start),), generator=torch.Generator().manual_seed(1)).to(x_start.device)",
+            )
+        },
+        ("ddpm.noise_loss",),
+        "the same times",
+    ),
+    "a loss without any target": Unnamed(
+        {FILE: (LOSS, "        return output.mean()")}, ("ddpm.noise_loss", "ddpm.start_loss"), "weighted squared"
+    ),
+    "another network in training": Unnamed(
+        {
+            UNET: (
+                "        return self.final_conv(x)\n",
+                "        return self.final_conv(2 * x if self.training else x)\n",
+            )
+        },
+        ("ddpm.unet_forward",),
+        "in training mode",
+    ),
+    "no text in training": Unnamed(
+        {UNET: ("> self.uncond_prob)", "> 1 + self.uncond_prob)")}, ("ddpm.unet_forward",), "uses no text"
+    ),
+    "skips without gradients": Unnamed(
+        {UNET: (WAY_UP, WAY_UP.replace("skips.pop()", "skips.pop().detach()"))}, ("ddpm.unet_forward",), "gradient"
+    ),
+    "a context without gradients": Unnamed(
+        {UNET: (CONTEXT, CONTEXT.replace("self.time_mlp(time)", "self.time_mlp(time).detach()"))},
+        ("ddpm.unet_forward",),
+        "gradient",
+    ),
+    "gradients that are stopped in training, with other names": Unnamed(
+        {
+            UNET: [
+                ("self.g", "self.scale"),
+                (
+                    "        return self.final_conv(x)\n",
+                    "        return self.final_conv(x.detach() if self.training else x)\n",
+                ),
+            ]
+        },
+        ("ddpm.unet_forward",),
+        "in training mode",
+    ),
+    "one layer for the whole network": Unnamed(
+        {
+            UNET: [
+                ("            self.downs.append(down_block)\n", "            pass\n"),
+                ("            self.ups.append(up_block)\n", "            pass\n"),
+                (
+                    WAY_UP,
+                    "        return 0 * x[:, :1] * sum(each.sum() for each in self.parameters())\n",
+                ),
+            ]
+        },
+        ("ddpm.unet_layers", "ddpm.unet_forward"),
+        "a level for each number",
     ),
 }

@@ -45,6 +45,14 @@ def bend_at_a_half(denoise_model, x_start, t, coefficients, noise=None):
 
 
 @misconception
+def seed_in_the_loss(denoise_model, x_start, t, coefficients, noise=None):
+    """You set the seed within p_losses, so that each step trains with the same noise. Set a seed once, before the
+    training."""
+    torch.manual_seed(0)
+    return original(denoise_model, x_start, t, coefficients, noise)
+
+
+@misconception
 def times_in_the_shape_of_images(denoise_model, x_start, t, coefficients, noise=None):
     """You give the model times of shape [B, 1, 1, 1], which goes with images, but not with what a network makes of
     times. Give it t as it is, [B]."""

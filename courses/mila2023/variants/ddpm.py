@@ -287,6 +287,14 @@ UNNAMED: dict[str, Unnamed] = {
     "a Huber loss with another bend": Unnamed(
         ddpm((LOSS, "F.huber_loss(denoise_model(x_noisy, t), noise, delta=0.7)")), ("ddpm.p_losses",), "Huber"
     ),
+    "a loss that is halved for large images": Unnamed(
+        ddpm((LOSS, f"{LOSS} / (1 + (x_start.shape[-1] > 20))")), ("ddpm.p_losses",), "Huber"
+    ),
+    "few times only": Unnamed(
+        ddpm(("torch.randint(0, timesteps, (", "torch.randint(0, min(timesteps, 99), (")),
+        ("ddpm.t_sample",),
+        "never drawn",
+    ),
     "half of the loss": Unnamed(ddpm((LOSS, f"{LOSS} / 2")), ("ddpm.p_losses",), "Huber"),
     "late times more often": Unnamed(
         ddpm((TIMES, "(timesteps * torch.rand(batch_size).sqrt()).long()")), ("ddpm.t_sample",), "the time 0"
