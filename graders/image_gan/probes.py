@@ -167,12 +167,16 @@ def _losses_of(package: ImageGanPackage, which: str) -> Callable[[Tensor, Tensor
             raise ValueError(f"there is no loss {which}")
 
 
-def trajectory(package: ImageGanPackage, start: Tensor, gradients: Tensor) -> Tensor:
-    """Return where the student's optimiser leads the 11 parameters of a model, step by step: [steps, 11].
+def trajectory(package: ImageGanPackage, start: Tensor, gradients: Tensor, sizes: list[list[int]]) -> Tensor:
+    """Return where the student's optimiser leads the P parameters of a model, step by step: [steps, P].
 
-    They begin at `start` [11]. `gradients` [steps, 11] are the gradients at each step, wherever the parameters are.
+    Args:
+        start: [P], where they begin.
+        gradients: [steps, P], the gradients at each step, wherever the parameters are.
+        sizes: the numbers of inputs and outputs of each layer; fully connected ones and convolutions of 1×1 take turns.
     """
-    model = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1)).to(start.device)
+    layers = [nn.Conv2d(*size, 1) if index % 2 else nn.Linear(*size) for index, size in enumerate(sizes)]
+    model = nn.Sequential(*layers).to(start.device)
     parameters = list(model.parameters())
     sizes = [each.numel() for each in parameters]
     with torch.no_grad():
