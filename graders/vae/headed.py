@@ -42,7 +42,7 @@ from gengrade.grading import (
 )
 from graders.common.bernoulli import TINY, gaussian_kl
 from graders.common.deforming import unseen
-from graders.common.networks import MODES
+from graders.common.networks import MODES, expect_slopes
 from graders.common.statistics import ALPHA, GaussianFit, declare
 from graders.probing.sizes import CLASSES, PIXELS
 from graders.vae.sizes import LATENTS
@@ -55,6 +55,12 @@ MOST_UNITS: Final = 4_096  # most units of a hidden layer
 MOST_SHAPE: Final = 4  # most axes of an image
 PASSED_ON: Final = 1e-4  # tolerance on numbers that a network or a forward passes on
 SAME_OUTPUT: Final = 1e-4
+SLOPES: Final = {
+    "mean": "the reconstructions with respect to mu",
+    "logvar": "the reconstructions with respect to logvar",
+    "encoder": "mu and logvar with respect to the encoder's weights",
+    "decoder": "the reconstructions with respect to the decoder's weights",
+}
 # By check: z − mean in units of exp(logvar/2), where forward draws itself.
 DRAWN: Final = {
     name: declare(
@@ -244,6 +250,28 @@ def test_forward(student: Subject, rng: Rng, passed: Passed, training: bool) -> 
 def test_conditional_forward(student: Subject, rng: Rng, passed: Passed, training: bool) -> None:
     """CVAE.forward does the same, and gives the labels to the encoder and, behind the latents, to the decoder."""
     _judge_forward(student, rng, passed, "vae.conditional_forward", training=training)
+
+
+@check("vae.forward")
+def test_gradients_of_forward(student: Subject, rng: Rng) -> None:
+    """The gradients of what VAE.forward returns are its derivatives, with respect to mu, to logvar and to weights."""
+    _judge_slopes(student, rng, conditional=False)
+
+
+@check("vae.conditional_forward")
+def test_gradients_of_conditional_forward(student: Subject, rng: Rng) -> None:
+    """The gradients of what CVAE.forward returns are its derivatives, with respect to mu, to logvar and to weights."""
+    _judge_slopes(student, rng, conditional=True)
+
+
+def _judge_slopes(student: Subject, rng: Rng, *, conditional: bool) -> None:
+    """Fail a model whose gradients do not predict how its answers change, as where some are reversed."""
+    n = rng.integer(8, 16)
+    x, labels = rng.uniform(0, 1, n, 1, 28, 28), _labels(rng, n) if conditional else None
+    code = np.stack([2 * rng.normal(n, LATENTS), rng.uniform(-2, 2, n, LATENTS)])
+    got = student.run(probes.vae.headed.slopes, x=x, labels=labels, code=code, noise=rng.normal(n, LATENTS))
+    for name, what in SLOPES.items():
+        expect_slopes(got[name], what)
 
 
 def _judge_forward(student: Subject, rng: Rng, passed: Passed, name: str, *, training: bool) -> None:

@@ -15,13 +15,23 @@ from torch import Tensor, nn
 from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.adapting.images import in_either_form
 from graders.probing.batches import rolled
+from graders.probing.gradients import output_slopes
 from graders.probing.networks import adam, built, described, unreached_parameter, weights_of
+from graders.probing.slopes import trained
 from graders.probing.watching import Calls, watch
 
 if TYPE_CHECKING:
     from graders.probing.records import State
     from graders.vae.interface import VaePackage
-    from graders.vae.records import HeadedCode, HeadedPass, HeadedTraining, Layer, Layers, LossFunction
+    from graders.vae.records import (
+        HeadedCode,
+        HeadedPass,
+        HeadedSlopes,
+        HeadedTraining,
+        Layer,
+        Layers,
+        LossFunction,
+    )
 
 CHUNK = 1000  # images in one pass outside of training
 RATE = 1e-3  # the hand-out's learning rate of Adam
@@ -174,6 +184,33 @@ def forward(
         "logvar_reached": reached[1],
     }
     return {**evidence, "drawn_mean": draws[-1][0], "drawn_logvar": draws[-1][1]} if draws else evidence
+
+
+def slopes(package: VaePackage, x: Tensor, labels: Tensor | None, code: Tensor, noise: Tensor) -> HeadedSlopes:
+    """Return how the answers of new models change with the heads' answers, and with the weights of both networks.
+
+    Latents are drawn with known `noise` [B, latent_size] where the student's function is called; other arguments are
+    those of `forward`.
+    """
+    plain, replaced = (_model(package, labels, code.shape[2]).to(x.device) for _ in range(2))
+    mean, logvar = (part.clone().requires_grad_() for part in code)
+    for head, part in zip(package.vae.heads_of(replaced), (mean, logvar), strict=True):
+        watch(head, partial(_replaced, part))
+    package.vae.inject_reparameterize(plain, partial(_drawn, [], noise))  # which both models find
+
+    def answer(model: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
+        return _three(package.vae.forward(model, x.clone(), None if labels is None else labels.clone()))
+
+    def code_of_images() -> Tensor:
+        return torch.cat([each.flatten() for each in answer(plain)[1:]])
+
+    encoder, decoder = package.vae.encoder_of(plain), package.vae.decoder_of(plain)
+    return {
+        "mean": output_slopes(replaced, lambda: answer(replaced)[0], [mean]),
+        "logvar": output_slopes(replaced, lambda: answer(replaced)[0], [logvar]),
+        "encoder": output_slopes(plain, code_of_images, trained(encoder)),
+        "decoder": output_slopes(plain, lambda: answer(plain)[0], trained(decoder)),
+    }
 
 
 def _drawn(draws: list[tuple[Tensor, Tensor]], noise: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:

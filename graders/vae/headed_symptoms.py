@@ -13,8 +13,10 @@ from scipy.special import expit
 from gengrade.arrays import Array
 from gengrade.grading import Evidence
 from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
+from graders.common.networks import are_slopes_wrong
 from graders.vae.sizes import LATENTS
 
+SLOPED = ("mean", "logvar", "encoder", "decoder")
 FLAG = 0.0  # tolerance of a symptom that is a matter of yes or no, or a count
 
 
@@ -93,6 +95,12 @@ def forward(inputs: Inputs, got: Evidence) -> Symptoms:
     found["what is returned"] = (_end(decoded.reshape(-1), x_hat), FLAG)
     found["reached"] = (np.array([float(got.flag(f"{name}_reached")) for name in ("mean", "logvar")]), FLAG)
     return found
+
+
+@symptoms_of("vae.headed:slopes")
+def slopes(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Return which gradients are no derivatives."""
+    return {"wrong": (np.array([are_slopes_wrong(got[name]) for name in SLOPED], dtype=np.float64), FLAG)}
 
 
 def _place(found: Array, among: tuple[Array, ...] | list[Array]) -> float:

@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 
 from torch import Tensor
 
-from graders.probing.records import Registration, State
+from graders.probing.records import OutputSlopes, Registration, State
 
 
 class Reparameterize(TypedDict):
@@ -225,6 +225,15 @@ class HeadedPass(TypedDict):
     drawn_logvar: NotRequired[Tensor]  # the second argument
     mean_reached: bool  # whether the gradient of the reconstruction by the mean is not zero
     logvar_reached: bool  # whether its gradient by logvar is not zero
+
+
+class HeadedSlopes(TypedDict):
+    """How answers of a VAE with two heads change, and what their gradients predict of that."""
+
+    mean: OutputSlopes  # of the reconstruction, by what the head gives as mean
+    logvar: OutputSlopes  # of the reconstruction, by what the head gives as logvar
+    encoder: OutputSlopes  # of mean and logvar, by the encoder's weights
+    decoder: OutputSlopes  # of the reconstruction, by the decoder's weights
 
 
 class HeadedTraining(TypedDict):
