@@ -43,7 +43,7 @@ from gengrade.grading import (
 from graders.common.bernoulli import TINY, gaussian_kl
 from graders.common.deforming import unseen
 from graders.common.networks import MODES, expect_slopes
-from graders.common.statistics import ALPHA, GaussianFit, declare
+from graders.common.statistics import ALPHA, GaussianFit, declare, in_turns
 from graders.probing.sizes import CLASSES, PIXELS
 from graders.vae.sizes import LATENTS
 
@@ -61,15 +61,19 @@ SLOPES: Final = {
     "encoder": "mu and logvar with respect to the encoder's weights",
     "decoder": "the reconstructions with respect to the decoder's weights",
 }
-# By check: z − mean in units of exp(logvar/2), where forward draws itself.
+# By check: z − mean in units of exp(logvar/2), of one pass, and of two passes in turns.
 DRAWN: Final = {
+    name: declare(name, "(z − mean) / exp(logvar/2) of a pass", GaussianFit(BATCH, LATENTS, ALPHA / 4), cases=2)
+    for name in ("vae.forward", "vae.conditional_forward")
+}
+TWICE: Final = {
     name: declare(
         name,
-        "(z − mean) / exp(logvar/2), in a forward that draws itself",
-        GaussianFit(BATCH, LATENTS, ALPHA / 2),
+        "(z − mean) / exp(logvar/2) of two passes, in turns",
+        GaussianFit(2 * BATCH, LATENTS, ALPHA / 4),
         cases=2,
     )
-    for name in ("vae.forward", "vae.conditional_forward")
+    for name in DRAWN
 }
 
 
@@ -301,10 +305,16 @@ def _judge_forward(student: Subject, rng: Rng, passed: Passed, name: str, *, tra
     if labels is not None:
         assert_close(taken[:, LATENTS:], labels, what="the labels behind the latents", hint="the decoder takes [z, c]")
     _expect_drawn(got, z, mean, logvar, noise, DRAWN[name])
+    own = got
     if got.flag("drawn") and passed(DRAW):  # the draws are looked at with the student's own function in its place, too
         own = student.run(probes.vae.headed.forward, **{**setting, "noise": None})
         z = own.tensor("decoder_taken", shape=(n, width))[:, :LATENTS]
         _expect_drawn(own, z, mean, logvar, noise, DRAWN[name])
+    if not own.flag("drawn"):
+        again = own.tensor("taken_again", shape=(n, width))[:, :LATENTS]
+        problem = TWICE[name].problem(in_turns(*((each - mean) / np.exp(logvar / 2) for each in (z, again))))
+        words = "two passes do not draw independent latents: draw anew in each, without a seed"
+        expect(problem is None, f"{words}. In turns, as (z − mu) / exp(logvar/2) shows, {problem}")
     decoded = got.tensor("decoded").reshape(-1)
     expect(
         got.shape("x_hat") == (n, 1, 28, 28),

@@ -149,7 +149,7 @@ def _called(watched: _Watched) -> Layer:
 def forward(
     package: VaePackage, x: Tensor, labels: Tensor | None, code: Tensor, noise: Tensor | None, training: bool
 ) -> HeadedPass:
-    """Return one pass of a new model in either mode, whose heads give known numbers.
+    """Return one pass of a new model in either mode, whose heads give known numbers, and the draws of a second one.
 
     Args:
         code: [2, B, latent_size], the mean and logvar that replace what the heads give.
@@ -183,7 +183,11 @@ def forward(
         "mean_reached": reached[0],
         "logvar_reached": reached[1],
     }
-    return {**evidence, "drawn_mean": draws[-1][0], "drawn_logvar": draws[-1][1]} if draws else evidence
+    noted: HeadedPass = {**evidence, "drawn_mean": draws[-1][0], "drawn_logvar": draws[-1][1]} if draws else evidence
+    decoded.forget()
+    with torch.no_grad():
+        package.vae.forward(model, x.clone(), None if labels is None else labels.clone())
+    return {**noted, "taken_again": _last([inputs[0] for inputs in decoded.inputs if inputs])}
 
 
 def slopes(package: VaePackage, x: Tensor, labels: Tensor | None, code: Tensor, noise: Tensor) -> HeadedSlopes:

@@ -81,6 +81,8 @@ def forward(inputs: Inputs, got: Evidence) -> Symptoms:
     encoded = got.tensor("encoded", finite=False)
     found["what is encoded"] = (_place(encoded.reshape(len(encoded), -1) if encoded.size else encoded, shown), FLAG)
     taken = got.tensor("decoder_taken", finite=False)
+    if "taken_again" in got:
+        found["drawn again"] = (float(_same(taken, got.tensor("taken_again", finite=False))), FLAG)
     found["shape of what is decoded"] = (np.array(taken.shape, dtype=np.float64), FLAG)
     latents = (mean, mean + std * noise)
     found["latents in front, and behind"] = (

@@ -219,6 +219,7 @@ class HeadedPass(TypedDict):
     head_logvar: Tensor  # [B, latent_size]
     encoded: Tensor  # [B, …], what the encoder took in its last call; no rows if it is not called
     decoder_taken: Tensor  # [B, …], what the decoder took in its last call; no rows if it is not called
+    taken_again: NotRequired[Tensor]  # [B, …], what the decoder took in a second pass of the same model
     decoded: Tensor  # [B, …], what the decoder gave in that call
     drawn: bool  # whether the student's function was called to draw the latents, and so the known noise used
     drawn_mean: NotRequired[Tensor]  # the first argument of that call

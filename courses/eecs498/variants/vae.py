@@ -156,6 +156,26 @@ ALTERNATIVE: Changes = {
 }
 
 UNNAMED: dict[str, Unnamed] = {
+    "a seed in both forwards": Unnamed(
+        {
+            FILE: [
+                ("hidden = self.encoder(x)", "torch.manual_seed(0)\n        hidden = self.encoder(x)"),
+                ("z = reparametrize(mu, logvar)", "torch.manual_seed(0)\n        z = reparametrize(mu, logvar)"),
+            ]
+        },
+        ("vae.forward", "vae.conditional_forward"),
+        "two passes do not draw independent latents",
+    ),
+    "a seed before a draw within forward": Unnamed(
+        {
+            FILE: [
+                ("hidden = self.encoder(x)", "torch.manual_seed(0)\n        hidden = self.encoder(x)"),
+                (DECODED, "self.decoder(mu + (logvar / 2).exp() * torch.randn_like(mu)), mu, logvar"),
+            ]
+        },
+        ("vae.forward",),
+        "two passes do not draw independent latents",
+    ),
     "reconstructions with a reversed gradient": Unnamed(
         {
             FILE: [
