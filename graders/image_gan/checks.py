@@ -95,13 +95,14 @@ ORDER: Final = {
 # Tests of the noise of one call, and of two calls in turns: for the hand-outs' sizes, for a small batch, and for a
 # large one. The last two are at least as large as these numbers say.
 _SHARE: Final = ALPHA / 6
+_BATCHES: Final = {"a usual batch": (BATCH, LATENTS), "a small batch": (16, 40), "a large batch": (400, 24)}
 DRAWN = tuple(
-    declare("image_gan.sample_noise", "noise, by its normal scores", GaussianFit(*shape, _SHARE))
-    for shape in ((BATCH, LATENTS), (16, 40), (400, 24))
+    declare("image_gan.sample_noise", f"noise of {name}, by its normal scores", GaussianFit(*shape, _SHARE))
+    for name, shape in _BATCHES.items()
 )
 TWICE = tuple(
-    declare("image_gan.sample_noise", "noise of two calls, in turns", GaussianFit(2 * fit.draws, fit.elements, _SHARE))
-    for fit in DRAWN
+    declare("image_gan.sample_noise", f"noise of two calls for {name}, in turns", GaussianFit(2 * rows, row, _SHARE))
+    for name, (rows, row) in _BATCHES.items()
 )
 
 

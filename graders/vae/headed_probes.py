@@ -17,7 +17,6 @@ from graders.adapting.images import in_either_form
 from graders.probing.batches import rolled
 from graders.probing.gradients import output_slopes
 from graders.probing.networks import adam, built, described, unreached_parameter, weights_of
-from graders.probing.slopes import trained
 from graders.probing.watching import Calls, watch
 
 if TYPE_CHECKING:
@@ -191,7 +190,7 @@ def forward(
 
 
 def slopes(package: VaePackage, x: Tensor, labels: Tensor | None, code: Tensor, noise: Tensor) -> HeadedSlopes:
-    """Return how the answers of new models change with the heads' answers, and with the weights of both networks.
+    """Return how the answers of new models change with what the heads give, and with what the encoder gives.
 
     Latents are drawn with known `noise` [B, latent_size] where the student's function is called; other arguments are
     those of `forward`.
@@ -208,12 +207,17 @@ def slopes(package: VaePackage, x: Tensor, labels: Tensor | None, code: Tensor, 
     def code_of_images() -> Tensor:
         return torch.cat([each.flatten() for each in answer(plain)[1:]])
 
-    encoder, decoder = package.vae.encoder_of(plain), package.vae.decoder_of(plain)
+    encoder = package.vae.encoder_of(plain)
+    seen = watch(encoder)
+    with torch.no_grad():
+        answer(plain)
+    hidden = _last([each for each in seen.outputs if isinstance(each, Tensor)]).detach().clone().requires_grad_()
+    if len(hidden):
+        watch(encoder, partial(_replaced, hidden))
     return {
         "mean": output_slopes(replaced, lambda: answer(replaced)[0], [mean]),
         "logvar": output_slopes(replaced, lambda: answer(replaced)[0], [logvar]),
-        "encoder": output_slopes(plain, code_of_images, trained(encoder)),
-        "decoder": output_slopes(plain, lambda: answer(plain)[0], trained(decoder)),
+        "hidden": output_slopes(plain, code_of_images, [hidden]),
     }
 
 

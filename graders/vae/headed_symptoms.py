@@ -16,7 +16,7 @@ from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
 from graders.common.networks import are_slopes_wrong
 from graders.vae.sizes import LATENTS
 
-SLOPED = ("mean", "logvar", "encoder", "decoder")
+SLOPED = ("mean", "logvar", "hidden")
 FLAG = 0.0  # tolerance of a symptom that is a matter of yes or no, or a count
 
 

@@ -233,8 +233,7 @@ class HeadedSlopes(TypedDict):
 
     mean: OutputSlopes  # of the reconstruction, by what the head gives as mean
     logvar: OutputSlopes  # of the reconstruction, by what the head gives as logvar
-    encoder: OutputSlopes  # of mean and logvar, by the encoder's weights
-    decoder: OutputSlopes  # of the reconstruction, by the decoder's weights
+    hidden: OutputSlopes  # of mean and logvar, by what the encoder gives
 
 
 class HeadedTraining(TypedDict):
