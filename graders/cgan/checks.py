@@ -25,17 +25,15 @@ from gengrade.grading import Evidence, Rng, Subject, UpTo, assert_close, check, 
 from graders.cgan.labels import INJECTED, one_hot, split, told
 from graders.cgan.outputs import FELT, ROUNDING, are_same, distinct, scale_of, spread
 from graders.common.latents import trace
-from graders.common.networks import expect_registered
+from graders.common.networks import expect_registered, expect_slopes
 from graders.common.statistics import ALPHA, Independence, declare
-from graders.probing.sizes import CLASSES, MOST_IMAGES, PIXELS, WAYS
+from graders.probing.sizes import CLASSES, MOST_IMAGES, PIXELS
 
 BATCH: Final = 20
 MOST_NOISE: Final = 16_384  # numbers of noise that are given; a generator takes as many of them as it needs
 # A label counts if it changes outputs by this share of their largest change. Networks that are right gave 0.14 or more
 # for images, and 0.027 for scores, which depend on 784 pixels as well.
 HEARD: Final = {"generator": 5e-3, "discriminator": 1e-3}
-SLOPE: Final = {"eval": 0.25, "training": 0.6}  # tolerances on slopes: spectral norms move in training mode
-ROUNDED: Final = 20.0  # rounding errors that slopes may differ by
 LEAST_SPREAD: Final = 0.01  # least standard deviation of the noise among the images of a call
 EQUAL: Final = 2e-6  # scores that differ by less than this share of their range count as equal
 TRIES: Final = 2  # networks in which two labels must have equal scores, since one network may have them by chance
@@ -312,23 +310,6 @@ def expect_learnable(got: Evidence, what: str, outputs: Array) -> None:
         f"no gradient reaches {idle[:80]}, which the {what} uses, so training would not change it: leave out detach, "
         ".data, no_grad, numpy and rounding",
     )
-
-
-def expect_slopes(got: Evidence, what: str) -> None:
-    """Fail unless gradients predict how outputs change, in either mode."""
-    shape = (len(SLOPE), WAYS)
-    slopes, predicted = (got.tensor(name, shape=shape, finite=False) for name in ("slopes", "predicted_slopes"))
-    rounding = got.tensor("rounding", shape=(len(SLOPE),), finite=False)
-    for mode, right, found, error in zip(SLOPE, slopes, predicted, rounding, strict=True):
-        if not np.isfinite(right).all():
-            continue  # other checks judge outputs that are not finite
-        away, length = float(np.linalg.norm(found - right)), float(np.linalg.norm(right))
-        expect(
-            away <= SLOPE[mode] * length + ROUNDED * float(error),
-            f"in {mode} mode, the gradient of {what} is not the derivative of their values, so training would go "
-            "elsewhere: leave out detach, .data, no_grad and numpy",
-            got=f"predictions that are {away / max(length, 1e-12):.0%} off",
-        )
 
 
 def judge_repeated(got: Evidence, outputs: Array, message: str, what: str) -> None:

@@ -8,12 +8,15 @@ from typing import Final
 import numpy as np
 
 from gengrade.arrays import Array
-from gengrade.grading import Evidence, assert_close, expect
+from gengrade.grading import Evidence, Mismatch, assert_close, expect
+from graders.probing.sizes import WAYS
 
 RTOL: Final = 1e-3  # relative tolerance on outputs that are computed twice
 ATOL: Final = 1e-4  # absolute tolerance on outputs that are computed twice
 STRAIGHT: Final = 1e-4  # a network counts as linear if `bend` is at most this: rounding gives 1e-6, activations > 0.01
 SATURATED: Final = 1 - 1e-5  # a tanh nearer to 1 than this cannot be inverted in single precision
+SLOPE: Final = {"eval": 0.25, "training": 0.6}  # tolerances on slopes: spectral norms move in training mode
+ROUNDED: Final = 20.0  # rounding errors that slopes may differ by
 MODES: Final = {True: "in training mode", False: "in eval mode"}.get  # names of tests that are run in both
 LINEAR: Final = (
     "the {name} is linear, however many layers it has: there should be an activation function between the layers"
@@ -113,6 +116,37 @@ def expect_reproducible(got: Array, expected: Array) -> None:
         hint="its outputs should depend only on its input and its initial weights, and these only on torch's random "
         "numbers",
     )
+
+
+def expect_slopes(got: Evidence, what: str) -> None:
+    """Fail unless gradients predict how outputs change, in either mode.
+
+    Args:
+        got: evidence of `graders.probing.gradients.output_slopes`.
+        what: whose values by what, such as "the scores with respect to the images".
+    """
+    shape = (len(SLOPE), WAYS)
+    slopes, predicted = (got.tensor(name, shape=shape, finite=False) for name in ("slopes", "predicted_slopes"))
+    rounding = got.tensor("rounding", shape=(len(SLOPE),), finite=False)
+    for mode, right, found, error in zip(SLOPE, slopes, predicted, rounding, strict=True):
+        if not np.isfinite(right).all():
+            continue  # other checks judge outputs that are not finite
+        away, length = float(np.linalg.norm(found - right)), float(np.linalg.norm(right))
+        expect(
+            away <= SLOPE[mode] * length + ROUNDED * float(error),
+            f"in {mode} mode, the gradient of {what} is not the derivative of their values, so training would go "
+            "elsewhere: leave out detach, .data, no_grad and numpy",
+            got=f"predictions that are {away / max(length, 1e-12):.0%} off",
+        )
+
+
+def are_slopes_wrong(got: Evidence) -> bool:
+    """Return whether `expect_slopes` would fail."""
+    try:
+        expect_slopes(got, "")
+    except Mismatch:
+        return True
+    return False
 
 
 def difference(left: Sequence[list[int]], right: Sequence[list[int]]) -> list[list[int]]:

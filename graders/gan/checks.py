@@ -101,8 +101,12 @@ SAME_DIRECTION = 0.999  # two gradients count as parallel from this cosine
 SAMPLED = declare("gan.sample", "the latents of samples", GaussianFit(400, 24, ALPHA / 4), cases=2)
 CALLED_TWICE = declare("gan.sample", "the latents of two calls, in turns", GaussianFit(800, 24, ALPHA / 4), cases=2)
 # A step fails for its latents only if those of `sample` pass.
-STEPPED = declare("gan.generator_step", "the latents of a step", GaussianFit(BATCH, 16))
+STEPPED = declare("gan.generator_step", "the latents of a step", GaussianFit(BATCH, 16, ALPHA / 2))
+STEPPED_TWICE = declare(
+    "gan.generator_step", "the latents of two steps, in turns", GaussianFit(2 * BATCH, 16, ALPHA / 2)
+)
 declare("gan.discriminator_step", "the latents of a step", STEPPED)
+declare("gan.discriminator_step", "the latents of two steps, in turns", STEPPED_TWICE)
 ENDS = declare("gan.interpolate", "the latents of the ends", TwoDraws(48 * 48, ALPHA / 2), cases=2)
 
 
@@ -276,8 +280,10 @@ def test_generator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
 @check("gan.generator_step", leaves_to=("gan.sample",))
 def test_generator_noise(student: Subject, data: DataSet, rng: Rng) -> None:
     """The generator's step draws a latent from N(0, I) for each image."""
-    result = student.run(probes.gan.step, which="generator", **_setting(data, rng))
-    _expect_noise(student, result.tensor("latents", shape=(UpTo(MOST_ROWS), 16)))
+    result = student.run(probes.gan.step, which="generator", twice=True, **_setting(data, rng))
+    steps = [result.tensor(name, shape=(UpTo(MOST_ROWS), STEPPED.elements)) for name in ("latents", "again")]
+    _expect_noise(student, steps[0])
+    _expect_drawn_anew(student, *steps)
 
 
 @check("gan.discriminator_step", leaves_to=("gan.generator_step",))
@@ -311,8 +317,10 @@ def test_discriminator_loss(student: Subject, data: DataSet, rng: Rng) -> None:
 @check("gan.discriminator_step", leaves_to=("gan.sample",))
 def test_discriminator_noise(student: Subject, data: DataSet, rng: Rng) -> None:
     """The discriminator's step draws a latent from N(0, I) for each image that it generates."""
-    result = student.run(probes.gan.step, which="discriminator", **_setting(data, rng))
-    _expect_noise(student, result.tensor("latents", shape=(UpTo(MOST_ROWS), 16)))
+    result = student.run(probes.gan.step, which="discriminator", twice=True, **_setting(data, rng))
+    steps = [result.tensor(name, shape=(UpTo(MOST_ROWS), STEPPED.elements)) for name in ("latents", "again")]
+    _expect_noise(student, steps[0])
+    _expect_drawn_anew(student, *steps)
 
 
 @check("gan.sample")
@@ -624,6 +632,22 @@ def _expect_noise(student: Subject, latents: Array) -> None:
         f"z is drawn neither from N(0, I) nor as it is in sample: {problem}",
     )
     not_asked(LIKE_SAMPLES.format(what="z has"), unless=("gan.sample",))
+
+
+def _expect_drawn_anew(student: Subject, first: Array, second: Array) -> None:
+    """Fail latents of two steps, [N, z_dim] and [M, z_dim], that depend on each other, unless those of `sample` do."""
+    expect(len(second) >= 10, "a second step does not generate a batch of images", got=f"{len(second)} latents")
+    problem = STEPPED_TWICE.problem(in_turns(first, second))
+    if problem is None:
+        return
+    drawn = student.run(probes.gan.sample, n=SAMPLED.draws, z_dim=SAMPLED.elements)
+    calls = [drawn.tensor(name, shape=(UpTo(MOST_ROWS), SAMPLED.elements)) for name in ("latents", "again")]
+    enough = min(map(len, calls)) >= 10
+    expect(
+        enough and CALLED_TWICE.problem(in_turns(*calls)) is not None,
+        f"two steps do not draw independent latents: draw new ones in each, without a seed. In turns, {problem}",
+    )
+    not_asked(LIKE_SAMPLES.format(what="the latents of two steps have"), unless=("gan.sample",))
 
 
 def _samples_are_normal(student: Subject) -> bool:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Scores,
         Train,
         TrainingStep,
+        TwoSteps,
     )
     from graders.probing.records import State
 
@@ -114,9 +115,16 @@ def use(package: GanPackage, which: str, x: Tensor, hidden_dims: list[int]) -> s
 
 
 def step(
-    package: GanPackage, *, which: str, images: Tensor, scores: Tensor, hidden_dims: list[int], z_dim: int
-) -> TrainingStep:
-    """Run one training step of a new model, with known scores of the discriminator.
+    package: GanPackage,
+    *,
+    which: str,
+    images: Tensor,
+    scores: Tensor,
+    hidden_dims: list[int],
+    z_dim: int,
+    twice: bool = False,
+) -> TrainingStep | TwoSteps:
+    """Run one training step of a new model, with known scores of the discriminator, and another one if `twice`.
 
     Args:
         which: "generator" or "discriminator", the network whose step is run.
@@ -132,7 +140,7 @@ def step(
     loss = _loss_of_step(package, model, which, images, (calls, given.calls))
     if loss.requires_grad:
         loss.sum().backward()
-    return {
+    evidence: TrainingStep = {
         "loss": loss.detach().reshape(-1),
         "bounded": bounded,
         "reached": {
@@ -142,6 +150,11 @@ def step(
         **given.asked(),
         **_decodings(calls, z_dim),
     }
+    if not twice:
+        return evidence
+    calls.forget()
+    _loss_of_step(package, model, which, images, (calls, given.calls))
+    return {**evidence, "again": _decodings(calls, z_dim)["latents"]}
 
 
 def passage(package: GanPackage, *, images: Tensor, scores: Tensor, hidden_dims: list[int], z_dim: int) -> Tensor:
@@ -164,7 +177,7 @@ def passage(package: GanPackage, *, images: Tensor, scores: Tensor, hidden_dims:
     return slopes(run)
 
 
-def step_if_it_runs(package: GanPackage, **setting: Any) -> TrainingStep | None:
+def step_if_it_runs(package: GanPackage, **setting: Any) -> TrainingStep | TwoSteps | None:
     """Return what `step` returns, or None if the step raises: it only serves to judge the other network's step."""
     try:
         return step(package, **setting)
@@ -457,6 +470,7 @@ def _step_within_loop(
     object.__setattr__(model, f"{which}_step", step)
     with contextlib.suppress(_Reached):
         _loop_once(package, model, images)
+    vars(model).pop(f"{which}_step", None)  # the model's own method again
     if not losses:
         raise TypeError(f"{which}_step fails on its own, and train_gan never calls it")
     return _tensor(losses[0])

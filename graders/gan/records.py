@@ -57,6 +57,12 @@ class TrainingStep(Scores, Decodings):
     reached: OfNetworks[bool]  # whether the loss depends on each network
 
 
+class TwoSteps(TrainingStep):
+    """A training step, and the latents of another one."""
+
+    again: Tensor  # [N, z_dim]
+
+
 class Returned(Decodings):
     """The images that a student's function returned, and what the generator decoded meanwhile."""
 

@@ -82,7 +82,13 @@ def discriminator_range(inputs: Inputs, got: Evidence) -> Symptoms:
 @of("gan:step")
 def step(inputs: Inputs, got: Evidence) -> Symptoms:
     """Describe how a step's loss depends on the scores of real and generated images, and the noise of the latter."""
-    return describe_step(inputs["which"], inputs["images"], got)
+    found = dict(describe_step(inputs["which"], inputs["images"], got))
+    if "again" in got:
+        latents, again = (
+            got.tensor(name, shape=(UpTo(MOST_ROWS), UpTo(MOST_NUMBERS))) for name in ("latents", "again")
+        )
+        found["latents of another step repeat"] = (float(_same(latents, again)), 0.0)
+    return found
 
 
 @of("gan:step_if_it_runs")

@@ -167,21 +167,28 @@ def _losses_of(package: ImageGanPackage, which: str) -> Callable[[Tensor, Tensor
             raise ValueError(f"there is no loss {which}")
 
 
-def trajectory(package: ImageGanPackage, start: Tensor, gradients: Tensor) -> Tensor:
-    """Return where the student's optimiser leads the 11 parameters of a model, step by step: [steps, 11].
+def trajectory(package: ImageGanPackage, start: Tensor, gradients: Tensor, sizes: list[list[int]]) -> Tensor:
+    """Return where the student's optimiser leads the P parameters of a model, step by step: [steps, P].
 
-    They begin at `start` [11]. `gradients` [steps, 11] are the gradients at each step, wherever the parameters are.
+    Args:
+        start: [P], where they begin.
+        gradients: [steps, P], the gradients at each step, wherever the parameters are.
+        sizes: the numbers of inputs and outputs of each layer; fully connected ones and convolutions of 1×1 take turns.
     """
-    model = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1)).to(start.device)
+    layers = [
+        nn.Conv2d(inputs, outputs, 1) if index % 2 else nn.Linear(inputs, outputs)
+        for index, (inputs, outputs) in enumerate(sizes)
+    ]
+    model = nn.Sequential(*layers).to(start.device)
     parameters = list(model.parameters())
-    sizes = [each.numel() for each in parameters]
+    counts = [each.numel() for each in parameters]
     with torch.no_grad():
-        for each, part in zip(parameters, start.split(sizes), strict=True):
+        for each, part in zip(parameters, start.split(counts), strict=True):
             each.copy_(part.reshape(each.shape))
     optimizer = package.image_gan.optimizer(model)
     places = []
     for gradient in gradients:
-        for each, part in zip(parameters, gradient.split(sizes), strict=True):
+        for each, part in zip(parameters, gradient.split(counts), strict=True):
             each.grad = part.reshape(each.shape).clone()
         optimizer.step()
         places.append(torch.cat([each.detach().flatten().clone() for each in parameters]))

@@ -42,8 +42,8 @@ from gengrade.grading import (
 )
 from graders.common.bernoulli import TINY, gaussian_kl
 from graders.common.deforming import unseen
-from graders.common.networks import MODES
-from graders.common.statistics import ALPHA, GaussianFit, declare
+from graders.common.networks import MODES, expect_slopes
+from graders.common.statistics import ALPHA, GaussianFit, declare, in_turns
 from graders.probing.sizes import CLASSES, PIXELS
 from graders.vae.sizes import LATENTS
 
@@ -55,15 +55,24 @@ MOST_UNITS: Final = 4_096  # most units of a hidden layer
 MOST_SHAPE: Final = 4  # most axes of an image
 PASSED_ON: Final = 1e-4  # tolerance on numbers that a network or a forward passes on
 SAME_OUTPUT: Final = 1e-4
-# By check: z − mean in units of exp(logvar/2), where forward draws itself.
+SLOPES: Final = {
+    "mean": "the reconstructions with respect to mu",
+    "logvar": "the reconstructions with respect to logvar",
+    "hidden": "mu and logvar with respect to what the encoder gives",
+}
+# By check: z − mean in units of exp(logvar/2), of one pass, and of two passes in turns.
 DRAWN: Final = {
+    name: declare(name, "(z − mean) / exp(logvar/2) of a pass", GaussianFit(BATCH, LATENTS, ALPHA / 4), cases=2)
+    for name in ("vae.forward", "vae.conditional_forward")
+}
+TWICE: Final = {
     name: declare(
         name,
-        "(z − mean) / exp(logvar/2), in a forward that draws itself",
-        GaussianFit(BATCH, LATENTS, ALPHA / 2),
+        "(z − mean) / exp(logvar/2) of two passes, in turns",
+        GaussianFit(2 * BATCH, LATENTS, ALPHA / 4),
         cases=2,
     )
-    for name in ("vae.forward", "vae.conditional_forward")
+    for name in DRAWN
 }
 
 
@@ -246,6 +255,30 @@ def test_conditional_forward(student: Subject, rng: Rng, passed: Passed, trainin
     _judge_forward(student, rng, passed, "vae.conditional_forward", training=training)
 
 
+@check("vae.forward")
+def test_gradients_of_forward(student: Subject, rng: Rng) -> None:
+    """The gradients of what VAE.forward returns are its derivatives, with respect to mu and logvar."""
+    _judge_slopes(student, rng, conditional=False)
+
+
+@check("vae.conditional_forward")
+def test_gradients_of_conditional_forward(student: Subject, rng: Rng) -> None:
+    """The gradients of what CVAE.forward returns are its derivatives, with respect to mu and logvar."""
+    _judge_slopes(student, rng, conditional=True)
+
+
+def _judge_slopes(student: Subject, rng: Rng, *, conditional: bool) -> None:
+    """Fail a model whose gradients do not predict how its answers change, as where some are reversed."""
+    n = rng.integer(8, 16)
+    x, labels = rng.uniform(0, 1, n, 1, 28, 28), _labels(rng, n) if conditional else None
+    code = np.stack([2 * rng.normal(n, LATENTS), rng.uniform(-2, 2, n, LATENTS)])
+    got = student.run(probes.vae.headed.slopes, x=x, labels=labels, code=code, noise=rng.normal(n, LATENTS))
+    for name, what in SLOPES.items():
+        if name == "hidden" and not got[name].tensor("predicted_slopes", finite=False).any():
+            continue  # nothing reaches the encoder, which the check of the layers says
+        expect_slopes(got[name], what)
+
+
 def _judge_forward(student: Subject, rng: Rng, passed: Passed, name: str, *, training: bool) -> None:
     conditional = name == "vae.conditional_forward"
     n = rng.integer(BATCH, BATCH + 40)
@@ -273,10 +306,14 @@ def _judge_forward(student: Subject, rng: Rng, passed: Passed, name: str, *, tra
     if labels is not None:
         assert_close(taken[:, LATENTS:], labels, what="the labels behind the latents", hint="the decoder takes [z, c]")
     _expect_drawn(got, z, mean, logvar, noise, DRAWN[name])
+    own = got
     if got.flag("drawn") and passed(DRAW):  # the draws are looked at with the student's own function in its place, too
         own = student.run(probes.vae.headed.forward, **{**setting, "noise": None})
         z = own.tensor("decoder_taken", shape=(n, width))[:, :LATENTS]
         _expect_drawn(own, z, mean, logvar, noise, DRAWN[name])
+    if not own.flag("drawn"):
+        again = own.tensor("taken_again", shape=(n, width))[:, :LATENTS]
+        _expect_drawn_anew(name, [(each - mean) / np.exp(logvar / 2) for each in (z, again)])
     decoded = got.tensor("decoded").reshape(-1)
     expect(
         got.shape("x_hat") == (n, 1, 28, 28),
@@ -292,6 +329,13 @@ def _judge_forward(student: Subject, rng: Rng, passed: Passed, name: str, *, tra
             got.flag(f"{which}_reached"),
             f"the reconstruction has no gradient by {word}, so that it does not train the encoder: do not detach z",
         )
+
+
+def _expect_drawn_anew(name: str, passes: list[Array]) -> None:
+    """Fail noise of two passes that is not independent."""
+    problem = TWICE[name].problem(in_turns(*passes))
+    words = "two passes do not draw independent latents: draw anew in each, without a seed"
+    expect(problem is None, f"{words}. In turns, as (z − mu) / exp(logvar/2) shows, {problem}")
 
 
 def _expect_encoded(got: Evidence, x: Array32, labels: Array32 | None) -> None:

@@ -15,13 +15,22 @@ from torch import Tensor, nn
 from gengrade.sandbox.guest.errors import Missing, Undecided
 from graders.adapting.images import in_either_form
 from graders.probing.batches import rolled
+from graders.probing.gradients import output_slopes
 from graders.probing.networks import adam, built, described, unreached_parameter, weights_of
 from graders.probing.watching import Calls, watch
 
 if TYPE_CHECKING:
     from graders.probing.records import State
     from graders.vae.interface import VaePackage
-    from graders.vae.records import HeadedCode, HeadedPass, HeadedTraining, Layer, Layers, LossFunction
+    from graders.vae.records import (
+        HeadedCode,
+        HeadedPass,
+        HeadedSlopes,
+        HeadedTraining,
+        Layer,
+        Layers,
+        LossFunction,
+    )
 
 CHUNK = 1000  # images in one pass outside of training
 RATE = 1e-3  # the hand-out's learning rate of Adam
@@ -139,7 +148,7 @@ def _called(watched: _Watched) -> Layer:
 def forward(
     package: VaePackage, x: Tensor, labels: Tensor | None, code: Tensor, noise: Tensor | None, training: bool
 ) -> HeadedPass:
-    """Return one pass of a new model in either mode, whose heads give known numbers.
+    """Return one pass of a new model in either mode, whose heads give known numbers, and the draws of a second one.
 
     Args:
         code: [2, B, latent_size], the mean and logvar that replace what the heads give.
@@ -173,7 +182,43 @@ def forward(
         "mean_reached": reached[0],
         "logvar_reached": reached[1],
     }
-    return {**evidence, "drawn_mean": draws[-1][0], "drawn_logvar": draws[-1][1]} if draws else evidence
+    noted: HeadedPass = {**evidence, "drawn_mean": draws[-1][0], "drawn_logvar": draws[-1][1]} if draws else evidence
+    decoded.forget()
+    with torch.no_grad():
+        package.vae.forward(model, x.clone(), None if labels is None else labels.clone())
+    return {**noted, "taken_again": _last([inputs[0] for inputs in decoded.inputs if inputs])}
+
+
+def slopes(package: VaePackage, x: Tensor, labels: Tensor | None, code: Tensor, noise: Tensor) -> HeadedSlopes:
+    """Return how the answers of new models change with what the heads give, and with what the encoder gives.
+
+    Latents are drawn with known `noise` [B, latent_size] where the student's function is called; other arguments are
+    those of `forward`.
+    """
+    plain, replaced = (_model(package, labels, code.shape[2]).to(x.device) for _ in range(2))
+    mean, logvar = (part.clone().requires_grad_() for part in code)
+    for head, part in zip(package.vae.heads_of(replaced), (mean, logvar), strict=True):
+        watch(head, partial(_replaced, part))
+    package.vae.inject_reparameterize(plain, partial(_drawn, [], noise))  # which both models find
+
+    def answer(model: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
+        return _three(package.vae.forward(model, x.clone(), None if labels is None else labels.clone()))
+
+    def code_of_images() -> Tensor:
+        return torch.cat([each.flatten() for each in answer(plain)[1:]])
+
+    encoder = package.vae.encoder_of(plain)
+    seen = watch(encoder)
+    with torch.no_grad():
+        answer(plain)
+    hidden = _last([each for each in seen.outputs if isinstance(each, Tensor)]).detach().clone().requires_grad_()
+    if len(hidden):
+        watch(encoder, partial(_replaced, hidden))
+    return {
+        "mean": output_slopes(replaced, lambda: answer(replaced)[0], [mean]),
+        "logvar": output_slopes(replaced, lambda: answer(replaced)[0], [logvar]),
+        "hidden": output_slopes(plain, code_of_images, [hidden]),
+    }
 
 
 def _drawn(draws: list[tuple[Tensor, Tensor]], noise: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:

@@ -13,8 +13,10 @@ from scipy.special import expit
 from gengrade.arrays import Array
 from gengrade.grading import Evidence
 from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
+from graders.common.networks import are_slopes_wrong
 from graders.vae.sizes import LATENTS
 
+SLOPED = ("mean", "logvar", "hidden")
 FLAG = 0.0  # tolerance of a symptom that is a matter of yes or no, or a count
 
 
@@ -79,6 +81,8 @@ def forward(inputs: Inputs, got: Evidence) -> Symptoms:
     encoded = got.tensor("encoded", finite=False)
     found["what is encoded"] = (_place(encoded.reshape(len(encoded), -1) if encoded.size else encoded, shown), FLAG)
     taken = got.tensor("decoder_taken", finite=False)
+    if "taken_again" in got:
+        found["drawn again"] = (float(_same(taken, got.tensor("taken_again", finite=False))), FLAG)
     found["shape of what is decoded"] = (np.array(taken.shape, dtype=np.float64), FLAG)
     latents = (mean, mean + std * noise)
     found["latents in front, and behind"] = (
@@ -93,6 +97,12 @@ def forward(inputs: Inputs, got: Evidence) -> Symptoms:
     found["what is returned"] = (_end(decoded.reshape(-1), x_hat), FLAG)
     found["reached"] = (np.array([float(got.flag(f"{name}_reached")) for name in ("mean", "logvar")]), FLAG)
     return found
+
+
+@symptoms_of("vae.headed:slopes")
+def slopes(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Return which gradients are no derivatives."""
+    return {"wrong": (np.array([are_slopes_wrong(got[name]) for name in SLOPED], dtype=np.float64), FLAG)}
 
 
 def _place(found: Array, among: tuple[Array, ...] | list[Array]) -> float:

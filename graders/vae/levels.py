@@ -22,7 +22,7 @@ from gengrade.arrays import Array, Array32, Integers
 from gengrade.data import DataSet
 from gengrade.grading import Evidence, Passed, Rng, Subject, UpTo, check, expect, not_asked, probes
 from graders.common.bernoulli import gaussian_kl
-from graders.common.networks import narrowest
+from graders.common.networks import expect_slopes, narrowest
 from graders.common.statistics import ALPHA, GaussianFit, declare
 from graders.probing.sizes import PIXELS
 from graders.vae.checks import (
@@ -58,6 +58,15 @@ def test_decoder_of_levels(student: Subject, rng: Rng) -> None:
     got = student.run(probes.vae.network, which="cnn_decoder", x=z, settings=settings)
     (logits,) = judge_network(got, ["logits"], (len(z), LEVELS, 28, 28), settings)
     expect_no_softmax(logits)
+
+
+@check("vae.levels")
+def test_gradients_of_levels(student: Subject, rng: Rng) -> None:
+    """The gradients of the decoder's logits are their derivatives, with respect to its weights and to the latents."""
+    asked = {"which": "cnn_decoder", "settings": {"num_input_channels": LEVELS, "num_filters": 6, "z_dim": 8}}
+    z = rng.normal(rng.integer(4, 8), 8)
+    expect_slopes(student.run(probes.vae.slopes, x=z, **asked), "the logits with respect to the decoder's weights")
+    expect_slopes(student.run(probes.vae.slopes_of_input, x=z, **asked), "the logits with respect to the latents")
 
 
 def expect_no_softmax(logits: Array) -> None:

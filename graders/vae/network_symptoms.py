@@ -13,7 +13,7 @@ import numpy as np
 from gengrade.arrays import Array
 from gengrade.grading import Evidence, UpTo
 from gengrade.grading.symptoms import Inputs, Numbers, Symptoms, symptoms_of
-from graders.common.networks import STRAIGHT, bend, narrowest
+from graders.common.networks import STRAIGHT, are_slopes_wrong, bend, narrowest
 from graders.vae.sizes import MOST_NETWORKS, MOST_OUTPUTS, STARTS
 
 NAMES = {"mlp_encoder": ("mean", "log_std"), "cnn_encoder": ("mean", "log_std")}
@@ -51,6 +51,12 @@ def network(inputs: Inputs, got: Evidence) -> Symptoms:
         for axis in range(1, output.ndim):
             symptoms[f"{name} sum to 1 over axis {axis}"] = (_is_softmax(output, axis), FLAG)
     return symptoms
+
+
+@symptoms_of("vae:slopes", "vae:slopes_of_input")
+def slopes(inputs: Inputs, got: Evidence) -> Symptoms:
+    """Return whether gradients are no derivatives."""
+    return {"wrong": (float(are_slopes_wrong(got)), FLAG)}
 
 
 def _summing_axis(starts: Array, levels: int) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from graders.probing.gradients import output_slopes
 from graders.probing.injecting import gradient_of, shifted_logits, with_code, with_logits, with_part
 from graders.probing.layers import Ends, watch_layers
 from graders.probing.networks import built, described, drive, enlarged, idle_parameter, registration, used_parameters
@@ -19,6 +20,7 @@ from graders.probing.telltales import Telltale, pictured
 from graders.probing.watching import Calls, rows_of, watch
 
 if TYPE_CHECKING:
+    from graders.probing.records import OutputSlopes
     from graders.vae.interface import VaePackage
     from graders.vae.records import (
         BpdGradients,
@@ -167,6 +169,18 @@ def use(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]) ->
     """Return the name of a parameter of the network that changes none of its outputs in eval mode; "" without any."""
     module = _made(package, which, settings).to(x.device).eval()
     return idle_parameter(module, lambda: _joined(which, module, x))
+
+
+def slopes(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]) -> OutputSlopes:
+    """Return how the outputs of a network for x [B, …] change with its parameters, and what its gradients predict."""
+    module = _made(package, which, settings).to(x.device)
+    return output_slopes(module, lambda: _joined(which, module, x))
+
+
+def slopes_of_input(package: VaePackage, which: str, x: Tensor, settings: dict[str, Any]) -> OutputSlopes:
+    """Return the same for the network's input x [B, …] in the place of its parameters."""
+    module, given = _made(package, which, settings).to(x.device), x.clone().requires_grad_()
+    return output_slopes(module, lambda: _joined(which, module, given), [given])
 
 
 def _joined(which: str, network: nn.Module, x: Tensor) -> Tensor:

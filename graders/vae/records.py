@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 
 from torch import Tensor
 
-from graders.probing.records import Registration, State
+from graders.probing.records import OutputSlopes, Registration, State
 
 
 class Reparameterize(TypedDict):
@@ -219,12 +219,21 @@ class HeadedPass(TypedDict):
     head_logvar: Tensor  # [B, latent_size]
     encoded: Tensor  # [B, …], what the encoder took in its last call; no rows if it is not called
     decoder_taken: Tensor  # [B, …], what the decoder took in its last call; no rows if it is not called
+    taken_again: NotRequired[Tensor]  # [B, …], what the decoder took in a second pass of the same model
     decoded: Tensor  # [B, …], what the decoder gave in that call
     drawn: bool  # whether the student's function was called to draw the latents, and so the known noise used
     drawn_mean: NotRequired[Tensor]  # the first argument of that call
     drawn_logvar: NotRequired[Tensor]  # the second argument
     mean_reached: bool  # whether the gradient of the reconstruction by the mean is not zero
     logvar_reached: bool  # whether its gradient by logvar is not zero
+
+
+class HeadedSlopes(TypedDict):
+    """How answers of a VAE with two heads change, and what their gradients predict of that."""
+
+    mean: OutputSlopes  # of the reconstruction, by what the head gives as mean
+    logvar: OutputSlopes  # of the reconstruction, by what the head gives as logvar
+    hidden: OutputSlopes  # of mean and logvar, by what the encoder gives
 
 
 class HeadedTraining(TypedDict):

@@ -151,6 +151,24 @@ RIGHT: dict[str, Changes] = {
     "Adam with its other defaults said": {
         FILE: ("lr=1e-3, betas=(0.5, 0.999))", "1e-3, (0.5, 0.999), eps=1e-8, weight_decay=0, amsgrad=False)")
     },
+    "Adam in a loop over the parameters": {
+        FILE: (
+            "torch.optim.Adam(model.parameters(), lr=1e-3, betas=(0.5, 0.999))",
+            "torch.optim.Adam([{'params': [each]} for each in model.parameters()], 1e-3, (0.5, 0.999), foreach=False)",
+        )
+    },
+    "losses as averages of a loop": {
+        FILE: [
+            (
+                "((scores_fake - 1) ** 2).mean()",
+                "(sum((each - 1) ** 2 for each in scores_fake) / len(scores_fake)).sum()",
+            ),
+            (
+                GENERATOR,
+                "    return sum(nn.functional.softplus(-each).sum() for each in logits_fake) / len(logits_fake)",
+            ),
+        ]
+    },
     "other names of arguments": {
         FILE: [
             ("def ls_generator_loss(scores_fake)", "def ls_generator_loss(s)"),
@@ -264,6 +282,81 @@ UNNAMED: dict[str, Unnamed] = {
         {FILE: ("    return 0.5 * ((scores_fake - 1) ** 2)", "    return 0.5 * ((scores_fake - 0.9) ** 2)")},
         ("image_gan.ls_generator_loss",),
         "ls_generator_loss",
+    ),
+    "an average of squares that only grows": Unnamed(
+        {FILE: ("betas=(0.5, 0.999))", "betas=(0.5, 0.999), amsgrad=True)")}, ("image_gan.optimizer",), "way"
+    ),
+    "Adam of the first four parameters": Unnamed(
+        {FILE: ("Adam(model.parameters()", "Adam(list(model.parameters())[:4]")},
+        ("image_gan.optimizer",),
+        "only some of the parameters",
+    ),
+    "Adam of the first fourteen parameters": Unnamed(
+        {FILE: ("Adam(model.parameters()", "Adam(list(model.parameters())[:14]")},
+        ("image_gan.optimizer",),
+        "only some of the parameters",
+    ),
+    "losses of the first forty scores": Unnamed(
+        {
+            FILE: [
+                ("((scores_fake - 1) ** 2)", "((scores_fake[:40] - 1) ** 2)"),
+                (GENERATOR, "    logits_fake = logits_fake[:40]\n" + GENERATOR),
+            ]
+        },
+        ("image_gan.generator_loss", "image_gan.ls_generator_loss"),
+        "generator_loss",
+    ),
+    "no noise for batches below 400": Unnamed(
+        {FILE: (NOISE, f"({NOISE}) * (batch_size >= 400)")}, ("image_gan.sample_noise",), "never negative"
+    ),
+    "no noise for batches of 128": Unnamed(
+        {FILE: (NOISE, f"({NOISE}) * (batch_size != 128)")}, ("image_gan.sample_noise",), "never negative"
+    ),
+    "constants": Unnamed(
+        {
+            FILE: [
+                (f"{REAL} + ", "0 * logits_real.mean() + 0 * "),
+                (GENERATOR, GENERATOR.replace("return", "return 0 *")),
+            ]
+        },
+        ("image_gan.discriminator_loss", "image_gan.generator_loss", "image_gan.large_scores"),
+        "loss",
+    ),
+    "networks that give constants": Unnamed(
+        {
+            FILE: [
+                (
+                    "NOISE_DIM = 96\n",
+                    "NOISE_DIM = 96\n\n\nclass _Constant(torch.nn.Module):\n    def forward(self, x):\n"
+                    "        return 0 * x.flatten(1)[:, :1]\n\n\nclass _Black(torch.nn.Module):\n"
+                    "    def forward(self, x):\n        return (0 * x[:, :1]).expand(-1, 784)\n",
+                ),
+                (
+                    "def discriminator(seed=None):",
+                    "def discriminator():\n    return _Constant()\n\n\ndef _one(seed=None):",
+                ),
+                (
+                    "def generator(noise_dim=NOISE_DIM, seed",
+                    "def generator(noise_dim):\n    return _Black()\n\n\ndef _two(noise_dim=NOISE_DIM, seed",
+                ),
+                (
+                    "def build_dc_classifier(batch_size):",
+                    "def build_dc_classifier(batch_size):\n    return _Constant()\n\n\ndef _three(batch_size):",
+                ),
+                (
+                    "def build_dc_generator(noise_dim=NOISE_DIM):",
+                    "def build_dc_generator(noise_dim):\n    return _Black()\n\n\ndef _four(noise_dim=NOISE_DIM):",
+                ),
+            ]
+        },
+        (
+            "image_gan.discriminator",
+            "image_gan.generator",
+            "image_gan.dc_discriminator",
+            "image_gan.dc_generator",
+            "image_gan.batch_sizes",
+        ),
+        "layers",
     ),
     "a decaying rate": Unnamed(
         {FILE: ("betas=(0.5, 0.999))", "betas=(0.5, 0.999), weight_decay=0.5)")}, ("image_gan.optimizer",), "way"

@@ -36,6 +36,9 @@ FORGETFUL: Final = """class Forget(nn.Module):
     def forward(self, x):
         return torch.cat([x[:, : -self.labels], 0 * x[:, -self.labels :]], dim=1)
 """
+REVERSED: Final = """def backwards(x):
+    return 2 * x.detach() - x
+"""
 NOISY: Final = """class Noisy(nn.Linear):
     def forward(self, x):
         return torch.randn(len(x), self.out_features) + 1e-6 * super().forward(x)
@@ -153,6 +156,57 @@ ALTERNATIVE: Changes = {
 }
 
 UNNAMED: dict[str, Unnamed] = {
+    "a seed in both forwards": Unnamed(
+        {
+            FILE: [
+                ("hidden = self.encoder(x)", "torch.manual_seed(0)\n        hidden = self.encoder(x)"),
+                ("z = reparametrize(mu, logvar)", "torch.manual_seed(0)\n        z = reparametrize(mu, logvar)"),
+            ]
+        },
+        ("vae.forward", "vae.conditional_forward"),
+        "two passes do not draw independent latents",
+    ),
+    "a seed before a draw within forward": Unnamed(
+        {
+            FILE: [
+                ("hidden = self.encoder(x)", "torch.manual_seed(0)\n        hidden = self.encoder(x)"),
+                (DECODED, "self.decoder(mu + (logvar / 2).exp() * torch.randn_like(mu)), mu, logvar"),
+            ]
+        },
+        ("vae.forward",),
+        "two passes do not draw independent latents",
+    ),
+    "reconstructions with a reversed gradient": Unnamed(
+        {
+            FILE: [
+                ("HIDDEN = 256\n", f"HIDDEN = 256\n\n\n{REVERSED}"),
+                (DECODED, "backwards(self.decoder(reparametrize(mu, logvar))), mu, logvar"),
+                (CONDITIONED, "backwards(self.decoder(torch.cat([z, c], dim=1))), mu, logvar"),
+            ]
+        },
+        ("vae.forward", "vae.conditional_forward"),
+        "not the derivative",
+    ),
+    "latents with a reversed gradient": Unnamed(
+        {
+            FILE: [
+                ("HIDDEN = 256\n", f"HIDDEN = 256\n\n\n{REVERSED}"),
+                (DECODED, "self.decoder(backwards(reparametrize(mu, logvar))), mu, logvar"),
+            ]
+        },
+        ("vae.forward",),
+        "not the derivative",
+    ),
+    "an encoder with a reversed gradient": Unnamed(
+        {
+            FILE: [
+                ("HIDDEN = 256\n", f"HIDDEN = 256\n\n\n{REVERSED}"),
+                ("hidden = self.encoder(x)", "hidden = backwards(self.encoder(x))"),
+            ]
+        },
+        ("vae.forward",),
+        "not the derivative",
+    ),
     "a forward without a reconstruction": Unnamed(
         {FILE: (DECODED, "None, mu, logvar")}, ("vae.forward",), "forward returns None as x_hat"
     ),

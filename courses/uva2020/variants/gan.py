@@ -618,6 +618,19 @@ ALTERNATIVE: Changes = {
 _G, _D, _I, _A = "gan.generator_step", "gan.discriminator_step", "gan.interpolate", "gan.alternation"
 
 UNNAMED: dict[str, Unnamed] = {
+    "a seed in both steps": Unnamed(
+        {
+            TORCH: [
+                ("        logits_fake = self.disc", "        torch.manual_seed(0)\n        logits_fake = self.disc"),
+                (
+                    "        x_fake = self.generator(self",
+                    "        torch.manual_seed(0)\n        x_fake = self.generator(self",
+                ),
+            ]
+        },
+        ("gan.generator_step", "gan.discriminator_step"),
+        "two steps do not draw independent latents",
+    ),
     "further hidden layers, times zero": Unnamed(
         {
             MODELS: [

@@ -139,6 +139,14 @@ ALTERNATIVE: Changes = {
 }
 
 UNNAMED: dict[str, Unnamed] = {
+    "logits with a reversed gradient": Unnamed(
+        {NETWORKS: (DECODED, "        logits = self.net(z)\n        return 2 * logits.detach() - logits")},
+        ("vae.levels",),
+        "not the derivative",
+    ),
+    "latents with a reversed gradient": Unnamed(
+        {NETWORKS: (DECODED, "        return self.net(2 * z.detach() - z)")}, ("vae.levels",), "not the derivative"
+    ),
     "levels from 1 to 16": Unnamed(
         {MODEL: ("return levels.reshape", "return 1 + levels.reshape")}, ("vae.level_samples",), "no levels"
     ),
